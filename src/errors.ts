@@ -1,0 +1,224 @@
+// Every error that bad data or bad weather can cause, in one place, with codes that never change.
+//
+// There are three channels. Misuse of the library throws a plain `TypeError` or `RangeError`. An outcome that the
+// caller must decide on (a verdict, a denial) is returned. Everything else, from a damaged file to a peer that hangs
+// up, throws a subclass of `TlacacocaError`: switch on `code`, read the facts from the fields, follow `cause`.
+//
+// Invariant: no message, field or cause of these holds a private key or a passphrase.
+
+/** The base of every error that this library throws on purpose, apart from misuse. */
+export abstract class TlacacocaError extends Error {
+  /** What happened, stable from release to release: `ERR_TLACACOCA_` and a word. */
+  abstract readonly code: `ERR_TLACACOCA_${string}`
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = new.target.name
+  }
+}
+
+/** A text that should name something (a host, an address, a fingerprint, a request) does not. */
+export class InvalidNameError extends TlacacocaError {
+  override readonly code:
+    | 'ERR_TLACACOCA_ENDPOINT_INVALID'
+    | 'ERR_TLACACOCA_ADDRESS_INVALID'
+    | 'ERR_TLACACOCA_FINGERPRINT_INVALID'
+    | 'ERR_TLACACOCA_TARGET_INVALID'
+    | 'ERR_TLACACOCA_TARGET_WRONG_HOST'
+
+  constructor(code: InvalidNameError['code'], message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** Bytes that should be a certificate, or a set of them, are not, or not one that can be used here. */
+export class CertificateError extends TlacacocaError {
+  override readonly code: 'ERR_TLACACOCA_CERTIFICATE_MALFORMED' | 'ERR_TLACACOCA_CERTIFICATE_UNSUPPORTED'
+
+  constructor(code: CertificateError['code'], message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** A private key cannot be read, does not open with this passphrase, or belongs to another certificate. */
+export class PrivateKeyError extends TlacacocaError {
+  override readonly code:
+    | 'ERR_TLACACOCA_KEY_MALFORMED'
+    | 'ERR_TLACACOCA_KEY_PASSPHRASE_REQUIRED'
+    | 'ERR_TLACACOCA_KEY_PASSPHRASE_WRONG'
+    | 'ERR_TLACACOCA_KEY_MISMATCH'
+
+  constructor(code: PrivateKeyError['code'], message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** A file cannot be read or written. */
+export class FileError extends TlacacocaError {
+  override readonly code:
+    | 'ERR_TLACACOCA_FILE_NOT_FOUND'
+    | 'ERR_TLACACOCA_FILE_EXISTS'
+    | 'ERR_TLACACOCA_FILE_UNREADABLE'
+    | 'ERR_TLACACOCA_FILE_UNWRITABLE'
+  readonly path: string
+
+  constructor(code: FileError['code'], path: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+    this.path = path
+  }
+}
+
+/**
+ * A server presented a certificate other than the one pinned for its endpoint. Either the operator replaced it or
+ * somebody is in the middle; from here the two look the same. The pin store is unchanged.
+ */
+export class CertificateChangedError extends TlacacocaError {
+  override readonly code = 'ERR_TLACACOCA_CERTIFICATE_CHANGED' as const
+  /** The endpoint, as `host:port`. */
+  readonly endpoint: string
+  /** Fingerprint of the certificate that is pinned. */
+  readonly pinned: string
+  /** Fingerprint of the certificate that was presented. */
+  readonly presented: string
+
+  constructor(facts: { endpoint: string; pinned: string; presented: string }, options?: ErrorOptions) {
+    super(`${facts.endpoint} is pinned to ${facts.pinned} but presented ${facts.presented}`, options)
+    this.endpoint = facts.endpoint
+    this.pinned = facts.pinned
+    this.presented = facts.presented
+  }
+}
+
+/** A certificate was refused by trust on first use for a reason other than a plain change. The store is unchanged. */
+export class NotTrustedError extends TlacacocaError {
+  override readonly code: 'ERR_TLACACOCA_CERTIFICATE_DISTRUSTED' | 'ERR_TLACACOCA_FIRST_USE_REFUSED'
+  readonly endpoint: string
+  readonly presented: string
+
+  constructor(code: NotTrustedError['code'], facts: { endpoint: string; presented: string }, options?: ErrorOptions) {
+    super(
+      code === 'ERR_TLACACOCA_CERTIFICATE_DISTRUSTED'
+        ? `${facts.endpoint} presented ${facts.presented}, which is marked as never to be trusted`
+        : `${facts.endpoint} was never seen before, presented ${facts.presented}, and the policy does not trust it`,
+      options,
+    )
+    this.code = code
+    this.endpoint = facts.endpoint
+    this.presented = facts.presented
+  }
+}
+
+/**
+ * A store (a database file, a database server) could not answer. It never means "nothing is stored": whoever asked
+ * must act as if the answer had been no.
+ */
+export class StoreError extends TlacacocaError {
+  override readonly code:
+    | 'ERR_TLACACOCA_STORE_CORRUPT'
+    | 'ERR_TLACACOCA_STORE_LOCKED'
+    | 'ERR_TLACACOCA_STORE_READ_ONLY'
+    | 'ERR_TLACACOCA_STORE_FULL'
+    | 'ERR_TLACACOCA_STORE_FOREIGN'
+    | 'ERR_TLACACOCA_STORE_NEWER'
+    | 'ERR_TLACACOCA_STORE_CLOSED'
+    | 'ERR_TLACACOCA_STORE_FAILED'
+
+  constructor(code: StoreError['code'], message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** One thing that is wrong in a file, and where. Lines and columns count from 1. */
+export interface FileProblem {
+  readonly line: number
+  readonly column: number
+  readonly message: string
+}
+
+/** A file to import has mistakes, or the store changed between the plan and its application. Nothing was changed. */
+export class ImportError extends TlacacocaError {
+  override readonly code: 'ERR_TLACACOCA_IMPORT_INVALID' | 'ERR_TLACACOCA_IMPORT_OUTDATED'
+  /** Every mistake found, in the order of the file. Empty when the plan was outdated. */
+  readonly problems: readonly FileProblem[]
+
+  constructor(
+    code: ImportError['code'],
+    message: string,
+    problems: readonly FileProblem[] = [],
+    options?: ErrorOptions,
+  ) {
+    super(message, options)
+    this.code = code
+    this.problems = problems
+  }
+}
+
+/** A TLS context cannot be built from what was given. */
+export class ContextError extends TlacacocaError {
+  override readonly code: 'ERR_TLACACOCA_CONTEXT_INVALID'
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = 'ERR_TLACACOCA_CONTEXT_INVALID'
+  }
+}
+
+/** A connection could not be made, or did not last. */
+export class ConnectionError extends TlacacocaError {
+  override readonly code:
+    | 'ERR_TLACACOCA_CONNECT_FAILED'
+    | 'ERR_TLACACOCA_HANDSHAKE_FAILED'
+    | 'ERR_TLACACOCA_TIMEOUT'
+    | 'ERR_TLACACOCA_ABORTED'
+    /** The server speaks TLS 1.2, where the client's certificate would travel in clear; it was not sent. */
+    | 'ERR_TLACACOCA_IDENTITY_WITHHELD'
+    /** It broke after it was established: an alert of the peer, a damaged record, data nobody was left to take. */
+    | 'ERR_TLACACOCA_CONNECTION_BROKEN'
+  /** The TLS alert (RFC 8446 section 6) that the peer sent, if it sent one. */
+  readonly alert: number | undefined
+
+  constructor(code: ConnectionError['code'], message: string, options?: ErrorOptions & { alert?: number }) {
+    super(message, options)
+    this.code = code
+    this.alert = options?.alert
+  }
+}
+
+/** A server cannot listen where it was told to. */
+export class ListenError extends TlacacocaError {
+  override readonly code = 'ERR_TLACACOCA_LISTEN_FAILED' as const
+}
+
+/** The verifier refused the server's certificate. Not one byte of the request was sent. */
+export class PeerRefusedError extends TlacacocaError {
+  override readonly code = 'ERR_TLACACOCA_PEER_REFUSED' as const
+  readonly endpoint: string
+  /** SHA-256 fingerprint of the certificate that was refused. */
+  readonly presented: string
+  /** Why, in one word per verifier, such as `expired` or `wrong_hostname`. */
+  readonly reason: string
+
+  constructor(facts: { endpoint: string; presented: string; reason: string; detail?: string }, options?: ErrorOptions) {
+    super(`${facts.endpoint} presented ${facts.presented}, which was refused: ${facts.detail ?? facts.reason}`, options)
+    this.endpoint = facts.endpoint
+    this.presented = facts.presented
+    this.reason = facts.reason
+  }
+}
+
+/**
+ * The connection ended without the peer's close_notify, so what came may not be all there was (RFC 8446 section 6.1).
+ * Anybody on the path can end a connection; only the peer can say that it is finished.
+ */
+export class TruncatedError extends TlacacocaError {
+  override readonly code = 'ERR_TLACACOCA_TRUNCATED' as const
+
+  constructor(message = 'the connection ended before the peer said that it was finished', options?: ErrorOptions) {
+    super(message, options)
+  }
+}

@@ -1,0 +1,6 @@
+export { type AddressRange, parseAddressRange } from './address-range.ts'
+export { type ClientAddress, parseClientAddress } from './client-address.ts'
+export { type Endpoint, endpointFrom, parseEndpoint } from './endpoint.ts'
+export { normalizeHost } from './host.ts'
+export { parseRequestPath, type RequestPath } from './request-path.ts'
+export { parseTarget, type RequestTarget, type ServedHosts, targetFromParts } from './request-target.ts'
