@@ -1,0 +1,50 @@
+// A Scroll server. A Scroll request is a URL, a space and the languages that the reader understands; the answer begins
+// with a status line and the page's author and dates. Its status codes for denials are Gemini's.
+//
+//   npx tsx docs/examples/scroll-server.ts CERTIFICATE KEY FOLDER PORT
+import { pathToFileURL } from 'node:url'
+import {
+  admit,
+  createServer,
+  createServerContext,
+  MiddlewareChain,
+  openInsideRoot,
+  parseTarget,
+  RateLimiter,
+  refuse,
+  type ServerContext,
+  type Listener,
+} from 'tlacacoca'
+import { statusLine } from './gemini-status.ts'
+
+export function createScrollServer(context: ServerContext, root: string, served: readonly string[]): Listener {
+  const guard = new MiddlewareChain([new RateLimiter({ capacity: 10, refillPerSecond: 1 })])
+  const schemes = { scroll: 5699 }
+
+  return createServer(context, async (connection) => {
+    const request = await admit(connection, {
+      guard,
+      maxBytes: 2048,
+      parse: (line) => parseTarget(line.split(' ', 1)[0] ?? '', { schemes, served }),
+    })
+    if (!request.allowed) return refuse(connection, statusLine(request))
+
+    const file = await openInsideRoot(root, request.target.path, { index: 'index.scroll' })
+    if (file === null) return refuse(connection, '51 there is no such page\r\n')
+    const text = await file.readFile('utf8')
+    const { mtime } = await file.stat()
+    await file.close()
+    const languages = request.line.split(' ')[1] ?? 'en'
+    connection.stream.end(
+      `20 text/scroll; lang=${languages.split(',')[0]}\r\n\r\n${mtime.toISOString()}\r\n${mtime.toISOString()}\r\n${text}`,
+    )
+  })
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const [certFile = 'cert.pem', keyFile = 'key.pem', root = 'capsule', port = '5699'] = process.argv.slice(2)
+  const context = await createServerContext({ certificates: [{ certFile, keyFile }], clientCertificates: 'request' })
+  const server = createScrollServer(context, root, ['localhost'])
+  await server.listen(Number(port))
+  console.log(`serving ${root} at scroll://localhost:${port}/`)
+}

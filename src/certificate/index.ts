@@ -1,0 +1,51 @@
+// What `tlacacoca/certificate` offers. Importing it loads nothing but Node's own modules.
+
+export { type Endpoint, endpointFrom, parseEndpoint } from '../names/endpoint.ts'
+export { Certificate, type CertificateInput, type CertificateValidity } from './certificate.ts'
+export type { DistinguishedName, NameAttribute } from './distinguished-name.ts'
+export type { CertificateExtension, KeyUsage, SubjectAltNames } from './extensions.ts'
+export {
+  type Fingerprint,
+  type FingerprintStyle,
+  type FingerprintSubject,
+  fingerprintSubject,
+  formatFingerprint,
+  isFingerprint,
+  parseFingerprint,
+} from './fingerprint.ts'
+export { type GeneratedCertificate, generateSelfSignedCertificate } from './generate.ts'
+export type { CertificateUsage, GenerateOptions, KeyKind } from './generate-options.ts'
+export { type HostnameOptions, isCertificateValidForHostname } from './hostname.ts'
+export { type CertificateInfo, getCertificateInfo } from './info.ts'
+export {
+  type FingerprintOptions,
+  getCertificateFingerprint,
+  getCertificateFingerprintFromPath,
+  isCertificateExpired,
+  isCertificateNotYetValid,
+  loadCertificate,
+  parseCertificates,
+} from './load.ts'
+export type { Passphrase } from './passphrase.ts'
+export {
+  type PathProblem,
+  type PathPurpose,
+  type PathQuestion,
+  type PathResult,
+  validatePath,
+} from './path-validation.ts'
+export { type Issuance, Peer, type PeerFacts, type TLSVersion, VerifiedPeer } from './peer.ts'
+export type { PeerCandidate, PeerVerifier, VerifierDecision } from './peer-verifier.ts'
+export { decryptPrivateKey, encryptPrivateKey, loadPrivateKey, type PrivateKeySource } from './private-key.ts'
+export type { KeyDerivation } from './private-key-encryption.ts'
+export type { KeyType } from './public-key.ts'
+export { type RenewedCertificate, type RenewOptions, renewCertificate } from './renew.ts'
+export { type CertificateFiles, type SaveOptions, saveCertificateFiles } from './save.ts'
+export type { SignatureAlgorithm } from './signature-algorithm.ts'
+export type { CertificateSource } from './source.ts'
+export {
+  type CertificateFileProblem,
+  type CertificateFileProblemCode,
+  type ValidateFileOptions,
+  validateCertificateFile,
+} from './validate-file.ts'

@@ -1,0 +1,153 @@
+// One rule, as it is written and as it is kept. Everything that can be wrong with a rule is found here, at
+// construction, with the rule named: a rule that silently covers nothing is an open door.
+
+import type { Certificate } from '../certificate/certificate.ts'
+import { type Fingerprint, parseFingerprint } from '../certificate/fingerprint.ts'
+import { InvalidNameError } from '../errors.ts'
+import { requireOneOf, requireString, show } from '../internal/arguments.ts'
+import { parseEndpoint } from '../names/endpoint.ts'
+import { normalizeHost } from '../names/host.ts'
+import { parseRequestPath, type RequestPath } from '../names/request-path.ts'
+import type { CertificateLookup } from './certificate-lookup.ts'
+import { requireKnownOptions, requireList } from './options.ts'
+
+/** What is asked of clients below a path. */
+export interface CertificateRule {
+  /**
+   * The path and everything below it, as in a URL. `/admin/` and `/admin` are the same rule: it covers `/admin`,
+   * `/admin/` and `/admin/x`, and not `/administrator`.
+   */
+  readonly path: string
+  /** The host it is for, with or without a port. Default: every host. */
+  readonly host?: string
+  /** The scheme it is for. Default: every scheme, so that Titan's uploads need what Gemini's reads do. */
+  readonly scheme?: string
+  /**
+   * Whether a certificate must be shown. Default true. Say false to make an exception below a stricter rule; a list of
+   * fingerprints or `issued` needs a certificate all the same.
+   */
+  readonly requireCertificate?: boolean
+  /**
+   * Which certificates may enter, in any spelling of their fingerprints; of a public key with `spki-sha256:` in front.
+   * An empty list admits nobody. Default: all.
+   */
+  readonly allowedFingerprints?: Iterable<string>
+  /** Whether the certificate must come from an authority that the server trusts. Default false. */
+  readonly issued?: boolean
+  /** Who knows the users; asked last, and only about a certificate that was shown. Default: nobody. */
+  readonly lookup?: CertificateLookup
+  /** What to do with a certificate after its last day. Default `refuse`. */
+  readonly expired?: 'refuse' | 'allow'
+  /** What to do with a certificate before its first day. Default `refuse`. */
+  readonly notYetValid?: 'refuse' | 'allow'
+}
+
+/** A rule in the form that it is applied in. */
+export interface CompiledRule {
+  readonly path: RequestPath
+  readonly host: string | null
+  readonly port: number | null
+  readonly scheme: string | null
+  readonly needsCertificate: boolean
+  readonly allowed: FingerprintList | null
+  readonly issued: boolean
+  readonly lookup: CertificateLookup | null
+  readonly allowsExpired: boolean
+  readonly allowsNotYetValid: boolean
+}
+
+export function compileRule(rule: CertificateRule, name: string): CompiledRule {
+  requireKnownOptions(name, rule, KNOWN)
+  const { path, host, scheme, allowedFingerprints, lookup } = rule
+  const { requireCertificate = true, issued = false, expired = 'refuse', notYetValid = 'refuse' } = rule
+  requireBoolean(`${name}.requireCertificate`, requireCertificate)
+  requireBoolean(`${name}.issued`, issued)
+  requireOneOf(`${name}.expired`, expired, ['refuse', 'allow'])
+  requireOneOf(`${name}.notYetValid`, notYetValid, ['refuse', 'allow'])
+  if (lookup !== undefined && typeof lookup?.lookup !== 'function') {
+    throw new TypeError(`"${name}.lookup" expected an object with a method lookup, got ${show(lookup)}`)
+  }
+  const allowed =
+    allowedFingerprints === undefined ? null : readList(`${name}.allowedFingerprints`, allowedFingerprints)
+  return {
+    path: read(`${name}.path`, path, parseRequestPath),
+    ...(host === undefined ? { host: null, port: null } : read(`${name}.host`, host, readHost)),
+    scheme: scheme === undefined ? null : readScheme(`${name}.scheme`, scheme),
+    needsCertificate: requireCertificate || issued || allowed !== null,
+    allowed,
+    issued,
+    lookup: lookup ?? null,
+    allowsExpired: expired === 'allow',
+    allowsNotYetValid: notYetValid === 'allow',
+  }
+}
+
+/** The certificates and public keys that may enter. Fingerprints are public, so comparing them needs no secrecy. */
+export class FingerprintList {
+  readonly #members: ReadonlySet<Fingerprint>
+  readonly #hasKeys: boolean
+  readonly #hasSha512: boolean
+
+  constructor(members: Iterable<Fingerprint>) {
+    this.#members = new Set(members)
+    const all = [...this.#members]
+    this.#hasKeys = all.some((member) => member.startsWith('spki-'))
+    this.#hasSha512 = all.some((member) => member.startsWith('sha512:'))
+  }
+
+  has(certificate: Certificate): boolean {
+    // The rarer ones are computed only if somebody asks for them.
+    if (this.#members.has(certificate.fingerprint)) return true
+    if (this.#hasKeys && this.#members.has(certificate.publicKeyFingerprint)) return true
+    return this.#hasSha512 && this.#members.has(certificate.sha512Fingerprint)
+  }
+}
+
+const KNOWN: readonly (keyof CertificateRule)[] = [
+  'path',
+  'host',
+  'scheme',
+  'requireCertificate',
+  'allowedFingerprints',
+  'issued',
+  'lookup',
+  'expired',
+  'notYetValid',
+]
+
+function readList(name: string, texts: Iterable<string>): FingerprintList {
+  requireList(name, texts)
+  return new FingerprintList(Array.from(texts, (text, index) => read(`${name}[${index}]`, text, parseFingerprint)))
+}
+
+function readHost(text: string): { readonly host: string; readonly port: number | null } {
+  try {
+    return { host: normalizeHost(text), port: null }
+  } catch {
+    const { host, port } = parseEndpoint(text)
+    return { host, port }
+  }
+}
+
+function readScheme(name: string, scheme: unknown): string {
+  requireString(name, scheme)
+  // RFC 3986 section 3.1: schemes are compared in lower case.
+  const lower = scheme.toLowerCase()
+  if (!/^[a-z][a-z0-9+.-]*$/.test(lower)) throw new TypeError(`"${name}" expected a scheme, got ${show(scheme)}`)
+  return lower
+}
+
+/** Parses a text and, if it cannot be, says where it stands. */
+function read<T>(name: string, text: unknown, parse: (text: string) => T): T {
+  requireString(name, text)
+  try {
+    return parse(text)
+  } catch (error) {
+    if (!(error instanceof InvalidNameError)) throw error
+    throw new InvalidNameError(error.code, `"${name}": ${error.message}`, { cause: error })
+  }
+}
+
+function requireBoolean(name: string, value: unknown): void {
+  if (typeof value !== 'boolean') throw new TypeError(`"${name}" expected true or false, got ${show(value)}`)
+}

@@ -1,0 +1,8 @@
+export type { ConnectionGuard } from './connection-guard.ts'
+export type { ConnectionHandler, ConnectionLimits } from './connection-tracker.ts'
+export type { DrainLimits } from './drain.ts'
+export type { ListenAddress, Listener } from './listener.ts'
+export { createPlaintextServer } from './plaintext-server.ts'
+export { type ReadRequestOptions, type RequestReading, readRequest } from './read-request.ts'
+export { refuse } from './refuse.ts'
+export type { ServerConnection } from './server-connection.ts'

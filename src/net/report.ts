@@ -1,0 +1,12 @@
+/**
+ * Tells a listener, whatever it does then: if it throws, or is an async function that rejects, nobody is left to be
+ * told, and neither may take a server down.
+ */
+export function tell<Args extends readonly unknown[]>(listener: (...args: Args) => unknown, ...args: Args): void {
+  try {
+    const returned = listener(...args)
+    if (returned instanceof Promise) returned.catch(() => {})
+  } catch {
+    // As said above.
+  }
+}

@@ -1,0 +1,240 @@
+// From an endpoint to a stream, with a verifier in between that has accepted whoever is at the other end.
+
+import { connect as connectTcp, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Fingerprint } from '../certificate/fingerprint.ts'
+import type { TLSVersion, VerifiedPeer } from '../certificate/peer.ts'
+import type { PeerVerifier } from '../certificate/peer-verifier.ts'
+import { ConnectionError } from '../errors.ts'
+import { requireFunction, requireInteger, requireOneOf, requireString, show } from '../internal/arguments.ts'
+import { Endpoint } from '../names/endpoint.ts'
+import { canonicalHost } from '../names/host.ts'
+import { tell } from '../net/report.ts'
+import { ClientContext, createClientContext } from './client-context.ts'
+import { shakeHands } from './client-handshake.ts'
+import { ClientStream } from './client-stream.ts'
+import { Deadline } from './deadline.ts'
+import { type ClientIdentity, requireIdentity } from './identity.ts'
+import { requireOptions } from './options.ts'
+
+/** What deserves attention beside the outcome: the client's certificate goes where everybody on the way can read it. */
+export interface ConnectEvent {
+  readonly kind: 'identity_in_clear'
+  readonly endpoint: Endpoint
+  /** Of the client's certificate. */
+  readonly fingerprint: Fingerprint
+}
+
+/** What {@link connect} takes. */
+export interface ConnectOptions {
+  readonly endpoint: Endpoint
+  /** Decides whether the server is the one that was meant: `store.verifier()`, `authorities`, `pins`. */
+  readonly verify: PeerVerifier
+  /** The certificate to show if the server asks for one. None by default. */
+  readonly identity?: ClientIdentity
+  /** Instead of `identity`: a context with everything in it, made once for many connections. */
+  readonly context?: ClientContext
+  /**
+   * Whether the identity may be sent by TLS 1.2, which sends it in clear (TLS 1.3 encrypts it). `refuse`, the default:
+   * if a server asks for it by TLS 1.2, nothing is sent and `connect` rejects with IDENTITY_WITHHELD; ask the user and
+   * try again with `allow`. Servers that do not ask for a certificate are not affected.
+   */
+  readonly identityOverTls12?: 'refuse' | 'allow'
+  /** The name to ask for by SNI; null for none. Default: the endpoint's host if it is a name, and none for an address. */
+  readonly serverName?: string | null
+  /** How long name look-up, TCP and TLS may take together, in milliseconds. Default 30,000. */
+  readonly timeoutMs?: number
+  /** How long the verifier may take, in milliseconds. Default 120,000: few servers wait longer for a client. */
+  readonly verifyTimeoutMs?: number
+  /** Ends the attempt, and the connection as long as it lasts, with ERR_TLACACOCA_ABORTED. */
+  readonly signal?: AbortSignal
+  readonly onEvent?: (event: ConnectEvent) => void
+}
+
+/** A connection to a server that was verified. */
+export interface ClientConnection {
+  /**
+   * The decrypted stream. It ends only if the server said so by close_notify; otherwise reading it fails with
+   * {@link TruncatedError}. `end()` says so for this side, and the answer still comes. Errors that the network or the
+   * server cause are {@link TruncatedError} or {@link ConnectionError}.
+   */
+  readonly stream: Duplex
+  readonly peer: VerifiedPeer
+  readonly protocol: TLSVersion
+  /** The application protocol that was agreed on, or null. */
+  readonly alpn: string | null
+  /**
+   * Sends what is still to be sent and close_notify, and lets go of the connection, whatever the server may still want to
+   * say. Takes a second at most, and never rejects.
+   */
+  close(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+const OPTION_NAMES = [
+  'endpoint',
+  'verify',
+  'identity',
+  'context',
+  'identityOverTls12',
+  'serverName',
+  'timeoutMs',
+  'verifyTimeoutMs',
+  'signal',
+  'onEvent',
+] as const satisfies readonly (keyof ConnectOptions)[]
+
+const MAX_TIMER_MS = 2 ** 31 - 1
+const CLOSE_MS = 1000
+
+/**
+ * Connects to a server by TLS and resolves when the verifier has accepted it. Before that, the server learns the name
+ * that is asked for and nothing else: no certificate of the client and not one byte of a request leaves, with TLS 1.2
+ * and 1.3, however long the verifier takes. If it refuses, or throws, everything is dropped.
+ *
+ * A host name is tried at all its addresses, IPv6 and IPv4 side by side (RFC 8305), as Node does it.
+ *
+ * @throws {TypeError | RangeError} If an option is wrong; `verify` is required.
+ * @throws {ConnectionError} CONNECT_FAILED without a TCP connection (`cause` says why), HANDSHAKE_FAILED without TLS
+ *   (`alert` is what the server said), TIMEOUT, ABORTED, or IDENTITY_WITHHELD: see `identityOverTls12`.
+ * @throws {PeerRefusedError} If the verifier refused, unless it gave an error of its own, such as
+ *   {@link CertificateChangedError}; that one is thrown.
+ * @throws As `createClientContext` does, if an `identity` cannot be used.
+ * @example
+ * import { pipeline } from 'node:stream/promises'
+ * import { parseEndpoint } from 'tlacacoca'
+ * import { authorities, connect } from 'tlacacoca/tls'
+ *
+ * const { stream, peer } = await connect({
+ *   endpoint: parseEndpoint('example.org:1965'),
+ *   verify: authorities('system'),
+ * })
+ * console.error(`this is ${peer.fingerprint}, accepted by ${peer.acceptedBy}`)
+ * stream.write('gemini://example.org/\r\n')
+ * await pipeline(stream, process.stdout) // rejects with TruncatedError if the end was not the server's
+ */
+export async function connect(options: ConnectOptions): Promise<ClientConnection> {
+  requireConnectOptions(options)
+  const { endpoint, verify, identity, signal, timeoutMs = 30_000, verifyTimeoutMs = 120_000 } = options
+  const serverName = serverNameOf(options)
+  const context = options.context ?? (await createClientContext(identity === undefined ? {} : { identity }))
+  const deadline = new Deadline({ to: String(endpoint), timeoutMs, verifyTimeoutMs, signal })
+  try {
+    const transport = await dial(endpoint, deadline.signal)
+    const secure = await shakeHands(transport, {
+      endpoint,
+      context,
+      serverName,
+      verify,
+      deadline,
+      onIdentityInClear: () => identityInClear(options, context),
+    })
+    const stream = new ClientStream(secure)
+    if (signal !== undefined) endWith(signal, stream, endpoint)
+    const { alpnProtocol } = secure.tls
+    return connectionOf(stream, secure.peer, typeof alpnProtocol === 'string' ? alpnProtocol : null)
+  } finally {
+    deadline.close()
+  }
+}
+
+function requireConnectOptions(options: ConnectOptions): void {
+  requireOptions('options', options, OPTION_NAMES)
+  const { endpoint, verify, identity, context, identityOverTls12 = 'refuse', signal } = options
+  if (!Endpoint.is(endpoint)) {
+    throw new TypeError(`"endpoint" expected an Endpoint, made by parseEndpoint, got ${show(endpoint)}`)
+  }
+  // There is no default: whom to trust is the one thing that only the program can know.
+  if (typeof verify !== 'object' || verify === null) {
+    throw new TypeError(
+      `"verify" expected a PeerVerifier, such as pins([…]) or authorities('system'), got ${show(verify)}`,
+    )
+  }
+  requireFunction('verify.verify', verify.verify)
+  requireString('verify.name', verify.name)
+  if (identity !== undefined) requireIdentity(identity)
+  if (context !== undefined && !ClientContext.is(context)) {
+    throw new TypeError(`"context" expected a ClientContext, made by createClientContext, got ${show(context)}`)
+  }
+  if (identity !== undefined && context !== undefined) {
+    throw new TypeError('"identity" and "context" exclude each other: make the context with the identity')
+  }
+  requireOneOf('identityOverTls12', identityOverTls12, ['refuse', 'allow'])
+  for (const name of ['timeoutMs', 'verifyTimeoutMs'] as const) {
+    if (options[name] !== undefined) requireInteger(name, options[name], 1, MAX_TIMER_MS)
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError(`"signal" expected an AbortSignal, got ${show(signal)}`)
+  }
+  if (options.onEvent !== undefined) requireFunction('onEvent', options.onEvent)
+}
+
+// RFC 6066 section 3: names only. An address in SNI is an error to some servers.
+function serverNameOf({ endpoint, serverName }: ConnectOptions): string | null {
+  if (serverName === undefined) return endpoint.isAddress ? null : endpoint.host
+  if (serverName === null) return null
+  requireString('serverName', serverName)
+  const { host, isAddress } = canonicalHost(serverName)
+  if (isAddress) throw new TypeError(`"serverName" expected a host name, got the address ${show(serverName)}`)
+  return host
+}
+
+function dial(endpoint: Endpoint, signal: AbortSignal): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(signal.reason)
+      return
+    }
+    // Half open, so that our end() does not cut off the answer. Without noDelay a request would wait for the server to
+    // acknowledge the last flight of the handshake.
+    const socket = connectTcp({ host: endpoint.host, port: endpoint.port, allowHalfOpen: true, noDelay: true })
+    const abort = (): void => {
+      socket.destroy()
+      reject(signal.reason)
+    }
+    signal.addEventListener('abort', abort, { once: true })
+    socket.once('connect', () => {
+      signal.removeEventListener('abort', abort)
+      resolve(socket)
+    })
+    socket.on('error', (cause: NodeJS.ErrnoException) => {
+      signal.removeEventListener('abort', abort)
+      const message = `cannot connect to ${endpoint}: ${cause.code ?? cause.message}`
+      reject(new ConnectionError('ERR_TLACACOCA_CONNECT_FAILED', message, { cause }))
+    })
+  })
+}
+
+function identityInClear({ endpoint, identityOverTls12, onEvent }: ConnectOptions, { identity }: ClientContext): void {
+  if (identityOverTls12 !== 'allow') {
+    throw new ConnectionError(
+      'ERR_TLACACOCA_IDENTITY_WITHHELD',
+      `${endpoint} asks for a certificate by TLS 1.2, which would send it in clear; see the option identityOverTls12`,
+    )
+  }
+  if (onEvent !== undefined && identity !== null) {
+    tell(onEvent, { kind: 'identity_in_clear', endpoint, fingerprint: identity.fingerprint })
+  }
+}
+
+function connectionOf(stream: ClientStream, peer: VerifiedPeer, alpn: string | null): ClientConnection {
+  const close = async (): Promise<void> => {
+    if (stream.closed) return
+    const closed = new Promise<void>((resolve) => stream.once('close', () => resolve()))
+    const patience = setTimeout(() => stream.destroy(), CLOSE_MS)
+    stream.end(() => stream.destroy())
+    await closed
+    clearTimeout(patience)
+  }
+  return { stream, peer, protocol: peer.protocol, alpn, close, [Symbol.asyncDispose]: close }
+}
+
+/** The signal of the attempt stays the signal of the connection. */
+function endWith(signal: AbortSignal, stream: ClientStream, endpoint: Endpoint): void {
+  const abort = (): void => {
+    const message = `the connection to ${endpoint} was aborted`
+    stream.destroy(new ConnectionError('ERR_TLACACOCA_ABORTED', message, { cause: signal.reason }))
+  }
+  signal.addEventListener('abort', abort, { once: true })
+  stream.once('close', () => signal.removeEventListener('abort', abort))
+}

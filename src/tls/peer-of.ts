@@ -1,0 +1,116 @@
+// From a TLS socket to the peer behind it.
+//
+// Node gives the peer's certificates away once. On a client `getPeerX509Certificate` takes the leaf out of the session
+// (Node 20 to 24), on a server what stands behind the leaf; whoever asks next gets less. So they are read once, by the
+// call that does no harm on that side, and remembered for as long as the socket lives.
+
+import { TLSSocket } from 'node:tls'
+import { Certificate } from '../certificate/certificate.ts'
+import { mintPeer, type Peer, type PeerFacts } from '../certificate/peer.ts'
+import { show } from '../internal/arguments.ts'
+import { TLS_VERSIONS } from './policy.ts'
+
+/**
+ * The peer at the other end of a finished handshake: on a server the client with its certificate, on a client the
+ * server. Call it as often as you like; the answer for a socket is always the same object, also after its end.
+ *
+ * Null means that nobody proved anything: the client sent no certificate, or one that is not well-formed; the session
+ * was resumed, which repeats the certificate of an earlier connection without a proof; the socket was destroyed before
+ * anybody asked.
+ *
+ * A peer says nothing about who it is. For servers use `connect`, which asks a verifier. `issuance` is `not_checked`
+ * unless the socket belongs to a server that the context was attached to: see {@link ServerContext.attach}.
+ *
+ * @throws {TypeError} If `socket` is no TLS socket, or its handshake has not finished: there is no proof yet.
+ * @example
+ * import { createServer } from 'node:tls'
+ * import { createServerContext, peerOf } from 'tlacacoca/tls'
+ *
+ * const context = await createServerContext({
+ *   certificates: [{ certFile: 'cert.pem', keyFile: 'key.pem' }],
+ *   clientCertificates: 'request',
+ * })
+ * const server = createServer(context.options, (socket) => {
+ *   socket.end(`20 text/plain\r\nyou are ${peerOf(socket)?.fingerprint ?? 'nobody'}\n`)
+ * })
+ * context.attach(server)
+ */
+export function peerOf(socket: TLSSocket): Peer | null {
+  if (!(socket instanceof TLSSocket)) throw new TypeError(`"socket" expected a TLSSocket, got ${show(socket)}`)
+  const known = peers.get(socket)
+  if (known !== undefined) return known
+  if (socket.destroyed) return null
+  // The Finished message is the last of the peer's handshake, after the proof of its key (RFC 8446 section 4.4.4).
+  if (socket.getPeerFinished() === undefined) {
+    throw new TypeError('"socket" expected a finished handshake, got one in progress: nothing is proven yet')
+  }
+  return peerJudgedBy(socket, () => ({}))
+}
+
+/** @internal What is known of the issuer of a peer. */
+export type IssuanceFacts = Pick<PeerFacts, 'issuance' | 'issuanceProblem'>
+
+/** @internal Finds out what is known of the issuer of a certificate, with the help of what came with it. */
+export type IssuanceJudge = (certificate: Certificate, chain: readonly Certificate[]) => IssuanceFacts
+
+/** @internal The peer of a socket whose handshake has just finished, for `peerOf` to repeat. */
+export function peerJudgedBy(socket: TLSSocket, judge: IssuanceJudge): Peer | null {
+  const peer = readPeer(socket, judge)
+  peers.set(socket, peer)
+  return peer
+}
+
+/** @internal What the peer sent, its own certificate first; empty if it sent none, or one that cannot be read. */
+export function peerChain(socket: TLSSocket): readonly Certificate[] {
+  const [leaf, ...others] = isServerSide(socket) ? sentToServer(socket) : sentToClient(socket)
+  if (leaf === undefined) return []
+  const certificate = read(leaf)
+  if (certificate === null) return []
+  // What cannot be read among the others can help nobody to find an issuer.
+  return [certificate, ...others.map(read).filter((link) => link !== null)]
+}
+
+// One entry per live socket; nothing is kept for longer than the socket itself.
+const peers = new WeakMap<TLSSocket, Peer | null>()
+
+function readPeer(socket: TLSSocket, judge: IssuanceJudge): Peer | null {
+  const protocol = TLS_VERSIONS.find((version) => version === socket.getProtocol())
+  if (protocol === undefined || socket.isSessionReused()) return null
+  const chain = peerChain(socket)
+  const [certificate] = chain
+  return certificate === undefined ? null : mintPeer({ certificate, chain, protocol, ...judge(certificate, chain) })
+}
+
+// Documented for `getEphemeralKeyInfo`: null on a server. There is no plainer question in the public interface.
+function isServerSide(socket: TLSSocket): boolean {
+  return socket.getEphemeralKeyInfo() === null
+}
+
+// In the order sent, and with everything that was sent.
+function sentToServer(socket: TLSSocket): Uint8Array[] {
+  const sent: Uint8Array[] = []
+  for (let link = socket.getPeerX509Certificate(); link !== undefined; link = link.issuerCertificate) {
+    sent.push(link.raw)
+  }
+  return sent
+}
+
+// By issuer, so that certificates which belong to nobody are left out; a root names itself as its issuer.
+function sentToClient(socket: TLSSocket): Uint8Array[] {
+  const sent: Uint8Array[] = []
+  let link = socket.getPeerCertificate(true)
+  while (link?.raw !== undefined) {
+    sent.push(link.raw)
+    if (link.issuerCertificate === link) break
+    link = link.issuerCertificate
+  }
+  return sent
+}
+
+function read(der: Uint8Array): Certificate | null {
+  try {
+    return Certificate.from(der)
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,113 @@
+// One certificate of a server, and the names it answers to.
+
+import type { Certificate } from '../certificate/certificate.ts'
+import type { Passphrase } from '../certificate/passphrase.ts'
+import { requireString, show } from '../internal/arguments.ts'
+import { canonicalPattern } from './certificate-set.ts'
+import {
+  type KeyedCertificate,
+  labelsOf,
+  loadKeyedCertificate,
+  type PemPair,
+  readPemPair,
+  requireKeyedSource,
+} from './keyed-certificate.ts'
+import { prefixed } from './prefixed-error.ts'
+
+interface SourceOptions {
+  /** Opens an encrypted key. */
+  readonly passphrase?: Passphrase
+  /**
+   * The host names to answer to with this certificate, `*.` and a name for any one label before it. Without the
+   * option: the DNS names in the certificate's subjectAltName. The common name is never looked at (RFC 9525).
+   */
+  readonly hostnames?: readonly string[]
+}
+
+/** A certificate and its key as PEM files. The certificate's file may hold its intermediates, after it. */
+export interface ServerCertificateFiles extends SourceOptions {
+  readonly certFile: string
+  readonly keyFile: string
+}
+
+/** A certificate and its key as PEM text. The certificate's text may hold its intermediates, after it. */
+export interface ServerCertificateTexts extends SourceOptions {
+  readonly cert: string
+  readonly key: string
+}
+
+/** Where a server's certificate comes from. */
+export type ServerCertificateSource = ServerCertificateFiles | ServerCertificateTexts
+
+/** A certificate that a server shows, and the names it answers to. */
+export interface ServedCertificate {
+  /** Which entry it is, for messages: `certificates[1] (/etc/capsule/cert.pem)`. */
+  readonly label: string
+  readonly certificate: Certificate
+  /** What is sent to clients, the server's own certificate first. */
+  readonly chain: readonly Certificate[]
+  /** Canonical host names, perhaps with a leading `*.`. */
+  readonly hostnames: readonly string[]
+}
+
+/** @internal */
+export interface LoadedCertificate {
+  readonly served: ServedCertificate
+  readonly keyed: KeyedCertificate
+  /** Whether the host names were given, and not taken from the certificate. */
+  readonly explicitNames: boolean
+  /** What it was made from, which tells a later reading whether anything changed. */
+  readonly texts: PemPair
+}
+
+/**
+ * Checks the shape of an entry, so that misuse shows before anything is read.
+ *
+ * @throws {TypeError} If it is not one of the two kinds of source.
+ */
+export function requireSource(name: string, source: unknown): asserts source is ServerCertificateSource {
+  requireKeyedSource(name, source, ['hostnames'])
+  const { hostnames } = source as { hostnames?: unknown }
+  if (hostnames === undefined) return
+  if (!Array.isArray(hostnames) || hostnames.length === 0) {
+    throw new TypeError(`"${name}.hostnames" expected a list of host names, got ${show(hostnames)}`)
+  }
+  for (const [index, hostname] of hostnames.entries()) requireString(`${name}.hostnames[${index}]`, hostname)
+}
+
+/**
+ * Reads an entry and checks that it can be served.
+ *
+ * @param previous - The same entry as it was loaded before; it is returned as it is if the texts have not changed.
+ */
+export async function loadServedCertificate(
+  source: ServerCertificateSource,
+  index: number,
+  previous?: LoadedCertificate,
+): Promise<LoadedCertificate> {
+  const labels = labelsOf(`certificates[${index}]`, source)
+  const texts = await readPemPair(source, labels)
+  if (previous?.texts.cert === texts.cert && previous.texts.key === texts.key) return previous
+  const keyed = await loadKeyedCertificate(texts, labels, source.passphrase)
+  const { certificate, chain } = keyed
+  try {
+    const served = { label: labels.cert, certificate, chain, hostnames: hostnamesOf(source, certificate) }
+    return { served, keyed, explicitNames: source.hostnames !== undefined, texts }
+  } catch (error) {
+    throw prefixed(labels.cert, error)
+  }
+}
+
+function hostnamesOf(source: ServerCertificateSource, certificate: Certificate): readonly string[] {
+  if (source.hostnames !== undefined) return [...new Set(source.hostnames.map(canonicalPattern))]
+  // A name in a certificate that is no host name is one that no client can ask for.
+  return [...new Set(certificate.subjectAltNames.dns.flatMap(patternOrNothing))]
+}
+
+function patternOrNothing(text: string): string[] {
+  try {
+    return [canonicalPattern(text)]
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,79 @@
+// The authorities whose client certificates a server takes for issued.
+//
+// OpenSSL gets their names only, for the request that it sends to clients. It does not get their keys: the chain is
+// checked by us (a handshake that OpenSSL has approved makes Node 24 read the peer's certificate, which empties the
+// chain behind it, and `socket.authorized` has said yes to nobody at all on a resumed session). As Node cannot send
+// names without certificates, those it gets are spoilt: the name is there, the key is damaged, and nothing verifies.
+
+import { Certificate } from '../certificate/certificate.ts'
+import { parseCertificates } from '../certificate/load.ts'
+import { formatPem } from '../certificate/pem.ts'
+import { textOf } from '../certificate/source.ts'
+import { ContextError } from '../errors.ts'
+import { show } from '../internal/arguments.ts'
+import { readFileBytes } from '../internal/atomic-file.ts'
+import { prefixed } from './prefixed-error.ts'
+
+/** An authority to trust: PEM text with one certificate or more, a certificate, or a file of PEM text. */
+export type TrustedAuthority = string | Certificate | { readonly certFile: string }
+
+/**
+ * Reads the authorities. Never returns an empty list: without an authority nobody could be told from anybody, and a
+ * list that came out empty by mistake must not turn the check off.
+ *
+ * @throws {ContextError} If the list is empty, an entry holds no certificate, or one that is no authority.
+ * @throws {FileError} | {CertificateError} If an entry cannot be read. The message names the entry.
+ */
+export async function loadAuthorities(sources: readonly TrustedAuthority[]): Promise<readonly Certificate[]> {
+  const authorities = new Map<string, Certificate>()
+  for (const [index, source] of sources.entries()) {
+    const label = labelOf(source, index)
+    for (const certificate of await certificatesOf(source, label)) {
+      if (!certificate.isCA) {
+        throw new ContextError(
+          `${label}: ${certificate.subject} is not the certificate of an authority (RFC 5280 4.2.1.9)`,
+        )
+      }
+      authorities.set(certificate.fingerprint, certificate)
+    }
+  }
+  const found = [...authorities.values()]
+  if (found.length === 0) throw new ContextError('"trustedAuthorities" is empty, so no client could ever be recognised')
+  const bytes = found.reduce((sum, { subjectDer }) => sum + 2 + subjectDer.length, 0)
+  if (bytes > MAX_NAMES) {
+    throw new ContextError(
+      `the names of the trusted authorities take ${bytes} bytes; a handshake has room for ${MAX_NAMES}`,
+    )
+  }
+  return found
+}
+
+/** PEM text that makes OpenSSL announce the authority's name and verifies nothing. */
+export function nameOnly(authority: Certificate): string {
+  const der = Buffer.from(authority.der)
+  const key = authority.subjectPublicKeyInfo
+  // Well inside the key itself: the modulus of an RSA key, the point of an elliptic one.
+  const spoilt = der.indexOf(key) + Math.floor(key.length * 0.75)
+  der.writeUInt8(der.readUInt8(spoilt) ^ 0xff, spoilt)
+  return formatPem('CERTIFICATE', der)
+}
+
+// RFC 8446 section 4.2.4: the list has a length of two bytes; the request around it takes a few more.
+const MAX_NAMES = 65_000
+
+function labelOf(source: TrustedAuthority, index: number): string {
+  const file = typeof source === 'object' && 'certFile' in source ? ` (${source.certFile})` : ''
+  return `trustedAuthorities[${index}]${file}`
+}
+
+async function certificatesOf(source: TrustedAuthority, label: string): Promise<readonly Certificate[]> {
+  if (source instanceof Certificate) return [source]
+  if (typeof source !== 'string' && typeof source?.certFile !== 'string') {
+    throw new TypeError(`"${label}" expected PEM text, a Certificate or { certFile }, got ${show(source)}`)
+  }
+  try {
+    return parseCertificates(typeof source === 'string' ? source : textOf(await readFileBytes(source.certFile)))
+  } catch (error) {
+    throw prefixed(label, error)
+  }
+}

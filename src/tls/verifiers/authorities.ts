@@ -1,0 +1,89 @@
+import * as tls from 'node:tls'
+import { Certificate } from '../../certificate/certificate.ts'
+import { isCertificateValidForHostname } from '../../certificate/hostname.ts'
+import { parseCertificates } from '../../certificate/load.ts'
+import { validatePath } from '../../certificate/path-validation.ts'
+import type { PeerVerifier } from '../../certificate/peer-verifier.ts'
+import { requireFunction, show } from '../../internal/arguments.ts'
+import { type Clock, systemClock } from '../../internal/clock.ts'
+import { normalizeHost } from '../../names/host.ts'
+import { requireOptions } from '../options.ts'
+
+/** How {@link authorities} checks. */
+export interface AuthoritiesOptions {
+  /** The host that the certificate must be issued for. Default: the host of the endpoint. */
+  readonly hostname?: string
+  /** For the dates of certificates. */
+  readonly clock?: Clock
+}
+
+/**
+ * Accepts the servers whose certificate was issued by a trusted authority (RFC 5280, see `validatePath`; revocation is
+ * not checked) for the host that was meant (RFC 9525: by its subjectAltName only).
+ *
+ * @param trust - The authorities: certificates, or PEM texts with one or more. A self-signed certificate in the list
+ *   stands for itself. Or `system`: the authorities that this Node trusts, which are Mozilla's and those of
+ *   NODE_EXTRA_CA_CERTS (the latter from Node 22.15 on), or the operating system's, if Node was started so.
+ * @throws {TypeError} If the list is empty, or an option is wrong.
+ * @throws {CertificateError} If an entry cannot be read.
+ * @throws {InvalidNameError} If `hostname` is no host.
+ * @example
+ * import { readFile } from 'node:fs/promises'
+ * import { authorities } from 'tlacacoca/tls'
+ *
+ * const everybody = authorities('system')
+ * const club = authorities([await readFile('club-ca.pem', 'utf8')], { hostname: 'club.example' })
+ */
+export function authorities(
+  trust: 'system' | readonly (Certificate | string)[],
+  options: AuthoritiesOptions = {},
+): PeerVerifier {
+  requireOptions('options', options, ['hostname', 'clock'])
+  const { clock = systemClock } = options
+  requireFunction('clock', clock)
+  const hostname = options.hostname === undefined ? null : normalizeHost(options.hostname)
+  // Reading all of the system's takes a moment, which is only worth it if they are needed.
+  let trusted = trust === 'system' ? null : readAuthorities(trust)
+  return {
+    name: 'authorities',
+    verify({ certificate, chain, endpoint }) {
+      trusted ??= systemAuthorities()
+      const path = validatePath({
+        leaf: certificate,
+        intermediates: chain.slice(1),
+        authorities: trusted,
+        at: new Date(clock()),
+        purpose: 'server',
+      })
+      if (!path.valid) return { accept: false, reason: path.problem, detail: path.detail }
+      const host = hostname ?? endpoint.host
+      if (isCertificateValidForHostname(certificate, host)) return { accept: true, ground: 'authorities' }
+      return { accept: false, reason: 'wrong_hostname', detail: `it was not issued for ${host}` }
+    },
+  }
+}
+
+function readAuthorities(trust: readonly (Certificate | string)[]): readonly Certificate[] {
+  if (!Array.isArray(trust) || trust.length === 0) {
+    throw new TypeError(`"trust" expected 'system' or a list of at least one certificate, got ${show(trust)}`)
+  }
+  return trust.flatMap((entry: unknown, index) => {
+    if (entry instanceof Certificate) return [entry]
+    if (typeof entry === 'string') return parseCertificates(entry)
+    throw new TypeError(`"trust[${index}]" expected a Certificate or PEM text, got ${show(entry)}`)
+  })
+}
+
+function systemAuthorities(): readonly Certificate[] {
+  // Since Node 22.15 and 23.10 there is a function that also knows what Node was told to trust on top.
+  const { getCACertificates } = tls as { getCACertificates?: () => readonly string[] }
+  const texts = getCACertificates?.() ?? tls.rootCertificates
+  return texts.flatMap((pem) => {
+    try {
+      return [Certificate.from(pem)]
+    } catch {
+      // One that cannot be read can vouch for nobody, and says nothing about the others.
+      return []
+    }
+  })
+}

@@ -1,0 +1,171 @@
+// A large import on its way into the SQLite store. It is collected in a temporary table, which SQLite keeps in a file of
+// its own that no other program sees, on a connection of its own. What nobody has to decide on, the hosts that the store
+// has never heard of, is never read back into JavaScript: it is moved by one INSERT … SELECT in the order of the key.
+
+import type { Database, Statement } from 'better-sqlite3'
+import type { SqliteFile } from '../internal/sqlite.ts'
+import type { Pin } from './pin.ts'
+import type { ContestedSubject, PinStage, PinUpdate, StagedPins } from './pin-store.ts'
+import { applyUpdate, COLUMNS, type PinRow, pinOf, rowOf, Statements } from './sqlite-statements.ts'
+
+/** @internal Collects an import for a SQLite file. */
+export class SqliteStage implements PinStage {
+  readonly #file: SqliteFile
+  readonly #db: Database
+  readonly #sql: Statements
+  readonly #add: Statement<unknown[]>
+  #version = 0
+
+  private constructor(file: SqliteFile, db: Database) {
+    this.#file = file
+    this.#db = db
+    this.#sql = new Statements(db)
+    // Sorted input is appended at the end of the tree; 32 MiB keep its upper levels in memory for any other.
+    db.pragma('cache_size = -32768')
+    db.pragma('temp.cache_size = -32768')
+    db.exec(`
+      CREATE TEMP TABLE incoming(
+        subject TEXT NOT NULL, digest TEXT NOT NULL, state INTEGER NOT NULL, key_digest TEXT, not_after INTEGER,
+        first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, days_seen INTEGER NOT NULL, source TEXT, note TEXT,
+        PRIMARY KEY (subject, digest)
+      ) WITHOUT ROWID;
+      CREATE TEMP TABLE contested(subject TEXT PRIMARY KEY) WITHOUT ROWID;
+      BEGIN`)
+    this.#add = db.prepare('INSERT INTO incoming VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+  }
+
+  static async open(file: SqliteFile): Promise<SqliteStage> {
+    const db = await file.connect()
+    if (db === null) throw new TypeError('a snapshot has no stage')
+    try {
+      return await file.attempt(() => new SqliteStage(file, db))
+    } catch (error) {
+      file.disconnect(db)
+      throw error
+    }
+  }
+
+  add(pins: readonly Pin[]): void {
+    this.#guard(() => {
+      for (const pin of pins) {
+        const row = rowOf(pin)
+        this.#add.run(
+          row.subject,
+          row.digest,
+          row.state,
+          row.key_digest,
+          row.not_after,
+          row.first_seen,
+          row.last_seen,
+          row.days_seen,
+          row.source,
+          row.note,
+        )
+      }
+    })
+  }
+
+  reset(): void {
+    this.#guard(() => this.#db.exec('DELETE FROM incoming'))
+  }
+
+  async compare(): Promise<StagedPins> {
+    // Until here only the temporary table was written, which locks nothing.
+    this.#guard(() => this.#db.exec('COMMIT'))
+    const fresh = await this.#file.attempt(() => this.#contest())
+    const find = this.#db.prepare<[string], number>('SELECT 1 FROM incoming WHERE subject = ? LIMIT 1').pluck()
+    return {
+      version: this.#version,
+      fresh,
+      contested: () => this.#contested(),
+      includes: (subject) => find.get(subject) !== undefined,
+    }
+  }
+
+  async commit(update: PinUpdate): Promise<boolean> {
+    return this.#file.write(() => {
+      // While the version stands still, nobody has added a subject, and a million look-ups are saved.
+      if ((this.#sql.version.get() ?? 0) !== this.#version && this.#freshAreKnown()) return false
+      if (!applyUpdate(this.#sql, update)) return false
+      this.#db.exec(
+        `INSERT INTO main.pin(${COLUMNS}) SELECT ${COLUMNS} FROM incoming
+         WHERE NOT EXISTS (SELECT 1 FROM contested WHERE contested.subject = incoming.subject)
+         ORDER BY subject, digest`,
+      )
+      return true
+    }, this.#db)
+  }
+
+  close(): void {
+    this.#file.disconnect(this.#db)
+  }
+
+  /** Fills the table of contested subjects, and counts the others. */
+  #contest(): number {
+    return this.#db.transaction(() => {
+      this.#version = this.#sql.version.get() ?? 0
+      this.#db.exec(
+        `DELETE FROM contested;
+         INSERT INTO contested SELECT subject FROM incoming GROUP BY subject HAVING count(*) > 1 OR max(state) > 1;
+         INSERT OR IGNORE INTO contested ${this.#knownSubjects()}`,
+      )
+      const all = this.#number('SELECT count(DISTINCT subject) FROM incoming')
+      return all - this.#number('SELECT count(*) FROM contested')
+    })()
+  }
+
+  /** The collected subjects that the store knows, by walking through the smaller table and looking into the larger. */
+  #knownSubjects(): string {
+    const incoming = this.#number('SELECT count(*) FROM incoming')
+    const stored = this.#sql.count.get() ?? 0
+    const [walked, searched] = incoming < stored ? ['incoming', 'main.pin'] : ['main.pin', 'incoming']
+    return `SELECT DISTINCT w.subject FROM ${walked} w WHERE EXISTS (SELECT 1 FROM ${searched} s WHERE s.subject = w.subject)`
+  }
+
+  #freshAreKnown(): boolean {
+    return (
+      this.#number(`SELECT EXISTS (SELECT 1 FROM (${this.#knownSubjects()}) k
+      WHERE NOT EXISTS (SELECT 1 FROM contested c WHERE c.subject = k.subject))`) === 1
+    )
+  }
+
+  async *#contested(): AsyncGenerator<readonly ContestedSubject[]> {
+    const page = this.#db
+      .prepare<[string], string>('SELECT subject FROM contested WHERE subject > ? ORDER BY subject LIMIT 500')
+      .pluck()
+    const incoming = this.#db.prepare<[string], PinRow>(
+      `SELECT ${COLUMNS} FROM incoming WHERE subject = ? ORDER BY digest`,
+    )
+    let after = ''
+    while (true) {
+      // Read to its end before anybody is asked, so that no lock is held while a person thinks.
+      const subjects = page.all(after)
+      const last = subjects.at(-1)
+      if (last === undefined) return
+      after = last
+      yield await this.#file.attempt(() =>
+        subjects.map((subject) => ({
+          subject,
+          stored: this.#sql.read.all(subject).map(pinOf),
+          incoming: incoming.all(subject).map(pinOf),
+        })),
+      )
+    }
+  }
+
+  #number(sql: string): number {
+    return this.#db.prepare<[], number>(sql).pluck().get() ?? 0
+  }
+
+  #guard(work: () => unknown): void {
+    this.#file.requireOpen()
+    try {
+      work()
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'SQLITE_CONSTRAINT_PRIMARYKEY') {
+        throw new RangeError('a subject has the same fingerprint twice', { cause: error })
+      }
+      throw this.#file.failure(error)
+    }
+  }
+}

@@ -1,0 +1,408 @@
+// Trust on first use, as programs use it: a store of pins, a policy, and the questions "may I?" and "who is that?".
+
+import { Certificate } from '../certificate/certificate.ts'
+import type { Fingerprint } from '../certificate/fingerprint.ts'
+import type { PeerVerifier } from '../certificate/peer-verifier.ts'
+import { requireFunction, requireInteger, show } from '../internal/arguments.ts'
+import { type Clock, systemClock } from '../internal/clock.ts'
+import { Endpoint, endpointFrom } from '../names/endpoint.ts'
+import type { Pinnable, TrustOptions } from './changes.ts'
+import * as changes from './changes.ts'
+import { bySubject, type HostInfo, hostInfoOf } from './host-info.ts'
+import type { ImportCounts } from './import-plan.ts'
+import { MemoryPinStore } from './memory-pin-store.ts'
+import { defaultPinPath } from './paths.ts'
+import type { Pin, PinChange } from './pin.ts'
+import { type ClearedPins, type PinStore, SEEN_INTERVAL_MS } from './pin-store.ts'
+import { mergePolicies, settlePolicy, type TofuPolicy } from './policy.ts'
+import { SqlitePinStore } from './sqlite-pin-store.ts'
+import { type ExportOptions, exportToml, type ImportOptions, importToml } from './toml-exchange.ts'
+import { type AcceptedVerdict, KnownVisit, type Verdict } from './verdict.ts'
+import { verifierOver } from './verifier.ts'
+import { lookAt, type TofuEvent, type VisitContext, type VisitOutcome, visit } from './visit.ts'
+
+/** How a store decides, and whom it tells. */
+export interface TofuOptions {
+  /** What to accept. By default first visits and renewals with the same key, and nothing else. */
+  readonly policy?: TofuPolicy
+  readonly clock?: Clock
+  /** Told of every certificate that was not simply the pinned one. What it throws is ignored. */
+  readonly onEvent?: (event: TofuEvent) => void
+}
+
+/** Where the pins are: in a file of one's own choosing, or in the place that the platform has for a program's data. */
+export type TofuOpenOptions = TofuOptions & {
+  /** How long to go on trying while another program holds the lock. Milliseconds; default 5,000. */
+  readonly lockTimeoutMs?: number
+} & ({ readonly path: string; readonly appName?: never } | { readonly appName: string; readonly path?: never })
+
+/** What `verify` may be told beside the certificate. */
+export interface VerifyOptions {
+  /** What the server sent, its own certificate first: for a policy that asks whether an authority vouches. */
+  readonly chain?: readonly Certificate[]
+}
+
+/** Some hosts, and where to go on. */
+export interface HostPage {
+  readonly hosts: readonly HostInfo[]
+  /** What to pass as `after` for the next page; null if this was the last one. */
+  readonly next: string | null
+}
+
+/**
+ * Remembers the certificates of servers and recognises them: trust on first use (Gemini specification, section 4.2).
+ *
+ * Everything that fails (a damaged file, a full disk) throws a `StoreError`; it never reads as a first visit.
+ *
+ * @example
+ * import { parseEndpoint } from 'tlacacoca'
+ * import { loadCertificate } from 'tlacacoca/certificate'
+ * import { TofuStore } from 'tlacacoca/tofu'
+ *
+ * const known = TofuStore.inMemory()
+ * const endpoint = parseEndpoint('example.org:1965')
+ * const visit = await known.verifyOrTrust(endpoint, await loadCertificate('server.pem'))
+ * console.log(visit.kind) // 'first_use', and 'trusted' from then on
+ * await known.close()
+ */
+export class TofuStore {
+  readonly #store: PinStore
+  readonly #clock: Clock
+  readonly #policy: TofuPolicy
+  readonly #onEvent: ((event: TofuEvent) => void) | undefined
+
+  /** A store over pins that are kept in any other way. Closing it closes them. */
+  constructor(store: PinStore, options: TofuOptions = {}) {
+    if (options.clock !== undefined) requireFunction('clock', options.clock)
+    if (options.onEvent !== undefined) requireFunction('onEvent', options.onEvent)
+    this.#store = store
+    this.#clock = options.clock ?? systemClock
+    settlePolicy(options.policy)
+    this.#policy = { ...options.policy }
+    this.#onEvent = options.onEvent
+  }
+
+  /**
+   * Opens the pins in a SQLite file, which several programs may use at once. The file is created if there is none (0600,
+   * in a folder that is 0700 if it has to be created), and not written to if there is nothing to write.
+   *
+   * Where the disk is full or nothing can be written, what is pinned can still be verified: see the event `snapshot`.
+   *
+   * @param options.path - The file. Or `options.appName`: `pins.db` where the platform keeps a program's data, such as
+   *   `~/.local/share/<appName>`.
+   * @throws {StoreError} `STORE_FOREIGN` for the database of another program, `STORE_NEWER` for one of a later release
+   *   (both are left untouched), `STORE_CORRUPT`, `STORE_LOCKED`, `STORE_READ_ONLY`, `STORE_FULL`, `STORE_FAILED`.
+   * @example
+   * import { TofuStore } from 'tlacacoca/tofu'
+   *
+   * const known = await TofuStore.open({ appName: 'my-browser' })
+   * console.log(`${(await known.listHosts()).length} servers are known`)
+   * await known.close()
+   */
+  static async open(options: TofuOpenOptions): Promise<TofuStore> {
+    const { path, appName, lockTimeoutMs } = options
+    if ((path === undefined) === (appName === undefined)) throw new TypeError('expected either "path" or "appName"')
+    const file = path ?? defaultPinPath(appName ?? '')
+    const store = await SqlitePinStore.open(file, lockTimeoutMs === undefined ? {} : { lockTimeoutMs })
+    try {
+      const opened = new TofuStore(store, options)
+      if (store.degraded !== null) opened.#emit({ kind: 'snapshot', path: store.path, code: store.degraded })
+      return opened
+    } catch (error) {
+      store.close()
+      throw error
+    }
+  }
+
+  /** A store that remembers for as long as the process lives. */
+  static inMemory(options: TofuOptions = {}): TofuStore {
+    return new TofuStore(new MemoryPinStore(), options)
+  }
+
+  /** Says what a certificate is to this store, by the words of its policy. Changes nothing and asks nobody. */
+  async judge(endpoint: Endpoint, certificate: Certificate, options: VerifyOptions = {}): Promise<Verdict> {
+    requireQuestion(endpoint, certificate)
+    return (await lookAt(this.#context(), { endpoint, certificate, ...options })).verdict
+  }
+
+  /**
+   * Resolves if the certificate may be used for this endpoint, because it is pinned or because the policy accepts it in
+   * place of the pinned one (and then it is recorded). A first visit is refused and recorded by nobody: use
+   * `verifyOrTrust` where it should be. So a program that only ever calls `verify` trusts nobody, instead of anybody.
+   *
+   * @throws {CertificateChangedError} If another certificate is pinned. It has both fingerprints.
+   * @throws {NotTrustedError} If nothing is pinned, or the certificate is marked as never to be trusted.
+   * @throws {StoreError} If the store cannot answer, or cannot record what was accepted.
+   */
+  async verify(endpoint: Endpoint, certificate: Certificate, options: VerifyOptions = {}): Promise<AcceptedVerdict> {
+    const known = this.#recognise(endpoint, certificate)
+    if (known instanceof KnownVisit) return known
+    return (
+      (await known) ?? usable(await visit(this.#context({ firstUse: 'refuse' }), { endpoint, certificate, ...options }))
+    )
+  }
+
+  /**
+   * The same, but the certificate of a first visit is recorded, if the policy accepts it. Of several first visits at
+   * once, also from several processes, exactly one records its certificate and the others are compared with that one.
+   *
+   * @throws {CertificateChangedError} If another certificate is pinned.
+   * @throws {NotTrustedError} If the policy refuses the first visit, or the certificate is marked.
+   * @throws {StoreError} If the store cannot answer, or cannot record what was accepted.
+   */
+  async verifyOrTrust(
+    endpoint: Endpoint,
+    certificate: Certificate,
+    options: VerifyOptions = {},
+  ): Promise<AcceptedVerdict> {
+    const known = this.#recognise(endpoint, certificate)
+    if (known instanceof KnownVisit) return known
+    return (await known) ?? usable(await visit(this.#context(), { endpoint, certificate, ...options }))
+  }
+
+  /**
+   * A verifier for `connect`, which decides as `verifyOrTrust` does.
+   *
+   * @param policy - Rules that differ from the store's, such as an `onChanged` that asks the user.
+   */
+  verifier(policy: TofuPolicy = {}): PeerVerifier {
+    const context = this.#context(policy)
+    return verifierOver(async ({ endpoint, certificate, chain }) => {
+      const known = await this.#recognise(endpoint, certificate)
+      return known === undefined ? visit(context, { endpoint, certificate, chain }) : { accepted: true, verdict: known }
+    })
+  }
+
+  /** Pins a certificate or fingerprint if nothing is, and tells which pin there is now and whether this call made it. */
+  async pinIfAbsent(endpoint: Endpoint, what: Pinnable): Promise<{ readonly pinned: boolean; readonly pin: Pin }> {
+    return changes.pinIfAbsent(this.#store, subjectOf(endpoint), what, this.#now())
+  }
+
+  /**
+   * Pins a certificate, or a fingerprint that the owner told, in place of whatever is pinned. What was pinned becomes
+   * history.
+   *
+   * @throws {NotTrustedError} If it is marked as never to be trusted; see `liftDistrust`.
+   * @example
+   * import { parseEndpoint } from 'tlacacoca'
+   * import { parseFingerprint } from 'tlacacoca/certificate'
+   * import { TofuStore } from 'tlacacoca/tofu'
+   *
+   * const known = TofuStore.inMemory()
+   * const told = parseFingerprint('14:6A:4B:27:71:B2:A2:00:F0:58:D0:E5:16:BA:F6:F8:24:F1:91:3F:10:50:AD:2D:71:11:85:82:65:33:A2:57')
+   * await known.trust(parseEndpoint('example.org:1965'), told, { verified: true, note: 'from the business card' })
+   */
+  async trust(endpoint: Endpoint, what: Pinnable, options: TrustOptions = {}): Promise<void> {
+    await changes.trust(this.#store, subjectOf(endpoint), what, this.#now(), options)
+  }
+
+  /**
+   * Compare-and-swap: pins a certificate in place of `expected`, if that is the one and only live pin.
+   *
+   * @returns Whether it was. If not, nothing has changed.
+   * @throws {NotTrustedError} If it is marked as never to be trusted.
+   */
+  async replace(
+    endpoint: Endpoint,
+    expected: Fingerprint,
+    what: Pinnable,
+    options: TrustOptions = {},
+  ): Promise<boolean> {
+    return changes.replace(this.#store, subjectOf(endpoint), expected, what, this.#now(), options)
+  }
+
+  /**
+   * Forgets the pins of an endpoint, so that the next visit is a first one. Marks stay.
+   *
+   * @returns Whether there was anything to forget.
+   */
+  async revoke(endpoint: Endpoint): Promise<boolean> {
+    return changes.revoke(this.#store, subjectOf(endpoint), this.#now())
+  }
+
+  /** Forgets the pins of exactly this host, on every port, and tells on how many. Its subdomains are other hosts. */
+  async revokeByHostname(host: string): Promise<number> {
+    const prefix = prefixOf(host)
+    const update = await changes.untilWritten(this.#store, prefix, async () => {
+      return changes.revoking(bySubject(await this.#store.list({ prefix })), this.#now())
+    })
+    return update?.changes.length ?? 0
+  }
+
+  /** On how many ports of exactly this host something is pinned. */
+  async countByHostname(host: string): Promise<number> {
+    const pins = await this.#store.list({ prefix: prefixOf(host) })
+    return bySubject(pins).filter(([subject, all]) => hostInfoOf(subject, all) !== null).length
+  }
+
+  /**
+   * Marks a certificate, or a key by its fingerprint, as never to be trusted at this endpoint. If it is pinned, it no
+   * longer is. The mark outlives `revoke`, `clear` and every import.
+   */
+  async distrust(endpoint: Endpoint, what: Pinnable, options: { readonly note?: string } = {}): Promise<void> {
+    await changes.distrust(this.#store, subjectOf(endpoint), what, this.#now(), options.note)
+  }
+
+  /**
+   * Takes such a mark back. What it named is unknown then, not trusted.
+   *
+   * @returns Whether there was such a mark.
+   */
+  async liftDistrust(endpoint: Endpoint, fingerprint: Fingerprint): Promise<boolean> {
+    return changes.liftDistrust(this.#store, subjectOf(endpoint), fingerprint, this.#now())
+  }
+
+  /**
+   * Remembers the certificate or key that a known server says it will use next. To be called with what came over a
+   * verified connection only: when it is presented, the verdict is `rotated`.
+   *
+   * @returns Whether it was recorded: not if nothing is pinned for the endpoint, or it is known or marked already.
+   */
+  async announce(endpoint: Endpoint, what: Pinnable): Promise<boolean> {
+    return changes.announce(this.#store, subjectOf(endpoint), what, this.#now())
+  }
+
+  /** Forgets everything, history included, except the marks of `distrust`. */
+  async clear(): Promise<ClearedPins> {
+    return this.#store.clear(this.#now())
+  }
+
+  /** Every known host, in the order of their names. */
+  async listHosts(): Promise<HostInfo[]> {
+    const hosts: HostInfo[] = []
+    for await (const portion of this.#store.scan()) hosts.push(...hostsIn(portion))
+    return hosts
+  }
+
+  /**
+   * Known hosts by the page.
+   *
+   * @param options.limit - How many endpoints to look at; a page has fewer hosts if some of them have marks only.
+   *   Default 100.
+   * @param options.after - The `next` of the page before.
+   */
+  async listHostsPage(options: { readonly limit?: number; readonly after?: string } = {}): Promise<HostPage> {
+    const { limit = 100, after } = options
+    requireInteger('limit', limit, 1, 1_000_000)
+    const pins = await this.#store.list(after === undefined ? { limit } : { limit, after })
+    const subjects = bySubject(pins)
+    return { hosts: hostsIn(pins), next: subjects.length < limit ? null : (subjects.at(-1)?.[0] ?? null) }
+  }
+
+  /** What is known of an endpoint; null if nothing is pinned for it. */
+  async getHostInfo(endpoint: Endpoint): Promise<HostInfo | null> {
+    const subject = subjectOf(endpoint)
+    return hostInfoOf(subject, await this.#store.read(subject))
+  }
+
+  /** Every pin of an endpoint, marks and history included. */
+  async pins(endpoint: Endpoint): Promise<readonly Pin[]> {
+    return this.#store.read(subjectOf(endpoint))
+  }
+
+  /** Every mark of `distrust`. */
+  async listDistrusted(): Promise<Pin[]> {
+    const marks: Pin[] = []
+    for await (const portion of this.#store.scan()) marks.push(...portion.filter((pin) => pin.state === 'distrusted'))
+    return marks
+  }
+
+  /** What happened to the pins of an endpoint, oldest first. */
+  async history(endpoint: Endpoint): Promise<readonly PinChange[]> {
+    return this.#store.history(subjectOf(endpoint))
+  }
+
+  /**
+   * Writes everything to a TOML file (0600), which tlacacoca and nauyaca for Python can read too. The file is there whole
+   * or not at all.
+   *
+   * @returns The number of hosts in it.
+   * @throws {FileError} `FILE_EXISTS` if there is a file of that name and `overwrite` is not set; `FILE_UNWRITABLE`.
+   */
+  async exportToml(path: string, options: ExportOptions = {}): Promise<number> {
+    return exportToml(this.#store, path, this.#clock, options)
+  }
+
+  /**
+   * Reads a TOML file of ours, or of tlacacoca or nauyaca for Python: all of it, or nothing if anything is wrong.
+   *
+   * @throws {ImportError} `IMPORT_INVALID` with every mistake in the file and where it is; `IMPORT_OUTDATED` if the store
+   *   changed while conflicts were being decided.
+   * @throws {FileError} `FILE_NOT_FOUND`, `FILE_UNREADABLE`.
+   */
+  async importToml(path: string, options: ImportOptions = {}): Promise<ImportCounts> {
+    return importToml(this.#store, path, this.#clock, options)
+  }
+
+  /** Closes the store. May be called again. */
+  async close(): Promise<void> {
+    await this.#store.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #now(): Date {
+    return new Date(this.#clock())
+  }
+
+  /** The usual visit: one look-up. Undefined if it takes a closer look, if only to note the day. */
+  #recognise(endpoint: Endpoint, certificate: Certificate): KnownVisit | undefined | Promise<KnownVisit | undefined> {
+    requireQuestion(endpoint, certificate)
+    const subject = endpoint.toString()
+    const lastSeen = this.#store.lastSeen(subject, certificate.fingerprint)
+    if (typeof lastSeen === 'number') return this.#knownVisit(subject, certificate, lastSeen)
+    if (lastSeen === undefined) return undefined
+    return lastSeen.then((at) => (at === undefined ? undefined : this.#knownVisit(subject, certificate, at)))
+  }
+
+  #knownVisit(subject: string, certificate: Certificate, lastSeen: number): KnownVisit | undefined {
+    if (Math.abs(this.#clock() - lastSeen) >= SEEN_INTERVAL_MS) return undefined
+    return new KnownVisit(subject, certificate, lastSeen)
+  }
+
+  #context(policy: TofuPolicy = {}): VisitContext {
+    return {
+      store: this.#store,
+      clock: this.#clock,
+      policy: mergePolicies(this.#policy, policy),
+      emit: (event) => this.#emit(event),
+    }
+  }
+
+  #emit(event: TofuEvent): void {
+    try {
+      this.#onEvent?.(event)
+    } catch {
+      // Whoever listens has no say in the decision.
+    }
+  }
+}
+
+function usable(outcome: VisitOutcome): AcceptedVerdict {
+  if (outcome.accepted) return outcome.verdict
+  throw outcome.error
+}
+
+function hostsIn(pins: readonly Pin[]): HostInfo[] {
+  return bySubject(pins).flatMap(([subject, all]) => hostInfoOf(subject, all) ?? [])
+}
+
+/** What the subjects of a host on all its ports begin with. The colon keeps out every other host. */
+function prefixOf(host: string): string {
+  return endpointFrom(host, 1).toString().slice(0, -1)
+}
+
+function subjectOf(endpoint: Endpoint): string {
+  if (!Endpoint.is(endpoint))
+    throw new TypeError(`"endpoint" expected an Endpoint (see parseEndpoint), got ${show(endpoint)}`)
+  return endpoint.toString()
+}
+
+function requireQuestion(endpoint: Endpoint, certificate: Certificate): void {
+  if (!Endpoint.is(endpoint)) subjectOf(endpoint)
+  if (!(certificate instanceof Certificate)) {
+    throw new TypeError(`"certificate" expected a Certificate (see Certificate.from), got ${show(certificate)}`)
+  }
+}

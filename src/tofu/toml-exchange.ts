@@ -1,0 +1,130 @@
+// The store as a TOML file, out and in.
+
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { FileError, type FileProblem, ImportError } from '../errors.ts'
+import { requireFunction, requireString } from '../internal/arguments.ts'
+import { writeFileAtomic } from '../internal/atomic-file.ts'
+import type { Clock } from '../internal/clock.ts'
+import { applyImport, type ConflictDecider, type ImportCounts, type ImportPortion, planImport } from './import-plan.ts'
+import { isLive, type Pin } from './pin.ts'
+import type { PinStore } from './pin-store.ts'
+import { readPinsToml } from './toml-read.ts'
+import { formatPinsToml } from './toml-write.ts'
+
+/** How to write the file. */
+export interface ExportOptions {
+  /** Whether a file of that name may be replaced. Default false. */
+  readonly overwrite?: boolean
+}
+
+/** How far an import has come. */
+export interface ImportProgress {
+  /** Bytes read; from 0 again if reading had to start anew. */
+  readonly bytesRead: number
+  readonly bytesTotal: number
+  /** Pins read. */
+  readonly pins: number
+}
+
+/** How to import a file. */
+export interface ImportOptions {
+  /** Whether to add to what is there. If false, the store becomes what the file says, apart from marks. Default true. */
+  readonly merge?: boolean
+  /** Asked about every host that is pinned to another fingerprint, when merging. Without it, such hosts are skipped. */
+  readonly onConflict?: ConflictDecider
+  /** Whether to find out what would happen, problems and conflicts included, and change nothing. Default false. */
+  readonly dryRun?: boolean
+  /** Called while the file is read. */
+  readonly onProgress?: (progress: ImportProgress) => void
+}
+
+/** Writes all pins to a file, and gives the number of hosts in it. */
+export async function exportToml(store: PinStore, path: string, clock: Clock, options: ExportOptions): Promise<number> {
+  requireString('path', path)
+  let hosts = 0
+  let subject = ''
+  async function* counted(): AsyncGenerator<Pin> {
+    for await (const portion of store.scan()) {
+      for (const pin of portion) {
+        if (isLive(pin.state) && pin.subject !== subject) {
+          subject = pin.subject
+          hosts++
+        }
+        yield pin
+      }
+    }
+  }
+  // Pins tell where somebody has been, so the file is for its owner only.
+  const contents = formatPinsToml(counted(), { exportedAt: new Date(clock()) })
+  await writeFileAtomic(path, contents, { mode: 0o600, overwrite: options.overwrite === true })
+  return hosts
+}
+
+/** Reads pins from a file into the store, all or none. */
+export async function importToml(
+  store: PinStore,
+  path: string,
+  clock: Clock,
+  options: ImportOptions,
+): Promise<ImportCounts> {
+  requireString('path', path)
+  if (options.onProgress !== undefined) requireFunction('onProgress', options.onProgress)
+  const { merge = true, onConflict } = options
+  const plan = await planImport(store, pinsOf(path, options.onProgress), {
+    mode: merge ? 'merge' : 'replace',
+    clock,
+    ...(onConflict === undefined ? {} : { onConflict }),
+  })
+  if (options.dryRun !== true) return applyImport(plan)
+  await plan[Symbol.asyncDispose]()
+  return plan.counts
+}
+
+/** The pins of a file in portions. At its end, throws if anything was wrong anywhere. */
+async function* pinsOf(path: string, onProgress: ImportOptions['onProgress']): AsyncGenerator<ImportPortion> {
+  const bytesTotal = await sizeOf(path)
+  let problems: FileProblem[] = []
+  let count = 0
+  for await (const batch of reading(
+    path,
+    readPinsToml(() => createReadStream(path)),
+  )) {
+    if (batch.restart) {
+      problems = []
+      count = 0
+    }
+    problems.push(...batch.problems)
+    count += batch.pins.length
+    yield { pins: batch.pins.map((each) => each.pin), restart: batch.restart }
+    onProgress?.({ bytesRead: batch.bytesRead, bytesTotal, pins: count })
+  }
+  const [first] = problems
+  if (first === undefined) return
+  const others = problems.length === 1 ? '' : `, and ${problems.length - 1} more`
+  const message = `${path} was not imported: line ${first.line}, column ${first.column}: ${first.message}${others}`
+  throw new ImportError('ERR_TLACACOCA_IMPORT_INVALID', message, problems)
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size
+  } catch (cause) {
+    throw unreadable(path, cause)
+  }
+}
+
+async function* reading<T>(path: string, batches: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* batches
+  } catch (cause) {
+    throw unreadable(path, cause)
+  }
+}
+
+function unreadable(path: string, cause: unknown): unknown {
+  if (!(cause instanceof Error) || !('syscall' in cause) || !('code' in cause)) return cause
+  return cause.code === 'ENOENT'
+    ? new FileError('ERR_TLACACOCA_FILE_NOT_FOUND', path, `there is no file ${path}`, { cause })
+    : new FileError('ERR_TLACACOCA_FILE_UNREADABLE', path, `cannot read ${path}: ${cause.code}`, { cause })
+}

@@ -1,0 +1,99 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { AccessControl } from '../../src/middleware/access-control.ts'
+import { hostMask } from '../../src/middleware/interval-table.ts'
+import { type AddressRange, parseAddressRange } from '../../src/names/address-range.ts'
+import { ClientAddress } from '../../src/names/client-address.ts'
+
+type Words = [number, number, number, number]
+
+// Few different words, most of them at the ends, so that ranges nest, touch and coincide all the time.
+const word = fc.oneof(
+  fc.constantFrom(0, 1, 0xff, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff),
+  fc.integer({ min: 0, max: 0xffffffff }),
+)
+
+const ipv4Ranges = fc
+  .tuple(word, fc.integer({ min: 0, max: 32 }))
+  .map(([w, length]) => `${ClientAddress.fromWords(4, 0, 0, 0, w & ~hostMask(length))}/${length}`)
+
+const ipv6Ranges = fc
+  .tuple(fc.tuple(word, word, word, word), fc.integer({ min: 0, max: 128 }))
+  .map(([words, length]) => {
+    const bits = words.map((w, i) => w & ~hostMask(length - 32 * i)) as Words
+    const first = ClientAddress.fromWords(6, ...bits)
+    return first.family === 4 ? `${first}/${length - 96}` : `${first}/${length}`
+  })
+
+const rangeLists = fc.array(fc.oneof(ipv4Ranges, ipv6Ranges), { maxLength: 30 })
+
+/** The address one above or below, where there is one. */
+function neighbour(address: ClientAddress, step: 1 | -1): ClientAddress {
+  const words: Words = [address.w0, address.w1, address.w2, address.w3]
+  for (let i = 3; i >= (address.family === 4 ? 3 : 0); i--) {
+    const next = (words[i] ?? 0) + step
+    words[i] = next >>> 0
+    if (next >= 0 && next <= 0xffffffff) break
+  }
+  return ClientAddress.fromWords(address.family, ...words)
+}
+
+/** The addresses where an off-by-one would show. */
+function boundaries(ranges: readonly AddressRange[]): ClientAddress[] {
+  return ranges.flatMap(({ first, last }) => [
+    first,
+    last,
+    neighbour(first, -1),
+    neighbour(first, 1),
+    neighbour(last, -1),
+    neighbour(last, 1),
+  ])
+}
+
+it('decides as if it went through the lists one by one, at every boundary and anywhere else', () => {
+  const others = fc.array(fc.tuple(fc.constantFrom<4 | 6>(4, 6), word, word, word, word), { maxLength: 20 })
+  fc.assert(
+    fc.property(rangeLists, rangeLists, fc.boolean(), others, (deny, allow, defaultAllow, anywhere) => {
+      const access = new AccessControl({ denyList: deny, allowList: allow, defaultAllow })
+      const denied = deny.map(parseAddressRange)
+      const allowed = allow.map(parseAddressRange)
+      const addresses = [
+        ...boundaries([...denied, ...allowed]),
+        ...anywhere.map(([family, ...w]) =>
+          ClientAddress.fromWords(family, ...((family === 4 ? [0, 0, 0, w[3]] : w) as Words)),
+        ),
+      ]
+      for (const address of addresses) {
+        const holds = (range: AddressRange): boolean => range.contains(address)
+        const byDeny = denied.some(holds)
+        const byAllow = !byDeny && allowed.some(holds)
+        const explanation = access.explain(address)
+        expect(explanation.decidedBy).toBe(byDeny ? 'denyList' : byAllow ? 'allowList' : 'default')
+        expect(explanation.allowed).toBe(byDeny ? false : byAllow || defaultAllow)
+        expect(access.opened(address).accept).toBe(explanation.allowed)
+        // The range that is named is the largest one on the list that decided.
+        const largest = (byDeny ? denied : byAllow ? allowed : [])
+          .filter(holds)
+          .reduce<AddressRange | null>((a, b) => (a === null || b.prefixLength < a.prefixLength ? b : a), null)
+        expect(explanation.range?.toString() ?? null).toBe(largest?.toString() ?? null)
+      }
+    }),
+    { numRuns: 500 },
+  )
+})
+
+it('does not depend on the order of the lists, nor on an entry standing there twice', () => {
+  fc.assert(
+    fc.property(rangeLists, rangeLists, (deny, allow) => {
+      const once = new AccessControl({ denyList: deny, allowList: allow })
+      const twice = new AccessControl({
+        denyList: [...deny, ...deny].reverse(),
+        allowList: [...allow].reverse().concat(allow),
+      })
+      for (const address of boundaries([...deny, ...allow].map(parseAddressRange))) {
+        const [a, b] = [once.explain(address), twice.explain(address)]
+        expect(`${b.allowed} ${b.decidedBy} ${b.range}`).toBe(`${a.allowed} ${a.decidedBy} ${a.range}`)
+      }
+    }),
+  )
+})

@@ -1,0 +1,90 @@
+// Somebody on the path: takes down what a client sends, and can do to the server's bytes what such people can do.
+
+import { connect, createServer, type Socket } from 'node:net'
+import { onTestFinished } from 'vitest'
+import { listening } from './tls-server.ts'
+
+export interface ByteProxy {
+  readonly port: number
+  /** All that clients have sent so far. */
+  fromClient(): Buffer
+}
+
+/** How the server's bytes are passed on, and what happens at their end. Default: as they are. */
+export interface Tampering {
+  /** `byByte`: one write for each byte. */
+  readonly cut?: 'byByte'
+  /**
+   * The last record is the close_notify. `strip` passes on everything before it; `half` everything up to the middle of
+   * the record before it. Then the connection ends, or is reset.
+   */
+  readonly end?: 'strip' | 'half'
+  readonly reset?: boolean
+}
+
+export async function byteProxy(target: number, tampering: Tampering = {}): Promise<ByteProxy> {
+  const sent: Buffer[] = []
+  const sockets = new Set<Socket>()
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
+    const upstream = connect({ port: target, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
+    for (const socket of [client, upstream]) {
+      sockets.add(socket)
+      socket.on('error', () => {})
+      socket.on('close', () => {
+        sockets.delete(socket)
+        client.destroy()
+        upstream.destroy()
+      })
+    }
+    client.on('data', (chunk) => {
+      sent.push(chunk)
+      upstream.write(chunk)
+    })
+    client.on('end', () => upstream.end())
+    const passOn = (bytes: Buffer): void => {
+      if (tampering.cut === 'byByte') for (const byte of bytes) client.write(Uint8Array.of(byte))
+      else if (bytes.length > 0) client.write(bytes)
+    }
+    let late = Buffer.alloc(0)
+    upstream.on('data', (chunk) => {
+      if (tampering.end === undefined) {
+        passOn(chunk)
+        return
+      }
+      // The last two records stay behind until it is known that they are the last.
+      late = Buffer.concat([late, chunk])
+      const records = recordsOf(late)
+      const early = records.slice(0, -2).reduce((sum, record) => sum + record.length, 0)
+      passOn(late.subarray(0, early))
+      late = late.subarray(early)
+    })
+    upstream.on('end', () => {
+      if (tampering.end !== undefined) {
+        const [last = Buffer.alloc(0)] = recordsOf(late).slice(-2)
+        passOn(tampering.end === 'strip' ? last : last.subarray(0, last.length / 2))
+      }
+      if (!tampering.reset) client.end()
+      // Only after the bytes have gone out, or the reset would overtake them.
+      else setImmediate(() => client.resetAndDestroy())
+    })
+  })
+  const port = await listening(server)
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  return { port, fromClient: () => Buffer.concat(sent) }
+}
+
+/** Cuts a stream of TLS into whole records. */
+export function recordsOf(bytes: Buffer): Buffer[] {
+  const records: Buffer[] = []
+  let at = 0
+  while (bytes.length >= at + 5) {
+    const end = at + 5 + bytes.readUInt16BE(at + 3)
+    if (bytes.length < end) break
+    records.push(bytes.subarray(at, end))
+    at = end
+  }
+  return records
+}

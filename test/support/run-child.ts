@@ -1,0 +1,108 @@
+// Programs in processes of their own, for what one process cannot show: races on a file, a kill in the middle of a write,
+// what an import loads. They are TypeScript like everything here, which Node 20 cannot run, so they are bundled first.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { rmSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { buildSync } from 'esbuild'
+
+export interface ChildOptions {
+  readonly args?: readonly string[]
+  readonly env?: NodeJS.ProcessEnv
+  /** Options for node itself. */
+  readonly nodeArgs?: readonly string[]
+}
+
+/** How a child ended, and what it printed. */
+export interface ChildResult {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** A running child. Whatever it prints can be awaited line by line. */
+export interface Child {
+  readonly process: ChildProcess
+  /** The next line that it prints; null if it ends before it prints one. */
+  line(): Promise<string | null>
+  send(line: string): void
+  kill(): void
+  readonly ended: Promise<ChildResult>
+}
+
+/** Runs a script of `test/support` to its end. */
+export function runChild(script: string, options: ChildOptions = {}): Promise<ChildResult> {
+  const child = startChild(script, options)
+  child.process.stdin?.end()
+  return child.ended
+}
+
+/** Starts a script of `test/support` and lets it run. */
+export function startChild(script: string, options: ChildOptions = {}): Child {
+  const nodeArgs = options.nodeArgs ?? []
+  const child = spawn(process.execPath, [...nodeArgs, bundle(script), ...(options.args ?? [])], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...options.env },
+  })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk
+  })
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk
+  })
+  // A child that is gone does not read what it is sent; its end says all there is to say.
+  child.stdin.on('error', () => {})
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const ended = new Promise<ChildResult>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code, signal) => resolve({ code, signal, stdout, stderr }))
+  })
+  return {
+    process: child,
+    ended,
+    async line() {
+      const { value, done } = await lines.next()
+      return done === true ? null : value
+    },
+    send(line) {
+      child.stdin.write(`${line}\n`)
+    },
+    kill() {
+      child.kill('SIGKILL')
+    },
+  }
+}
+
+const bundles = new Map<string, string>()
+
+/** Bundles a script of `test/support` once per process, inside the project so that it finds the packages. */
+function bundle(script: string): string {
+  const known = bundles.get(script)
+  if (known !== undefined) return known
+  const root = fileURLToPath(new URL('../../', import.meta.url))
+  const name = `${basename(script, '.ts')}-${process.pid}-${randomBytes(4).toString('hex')}.mjs`
+  const outfile = join(root, 'node_modules/.cache/tlacacoca-test', name)
+  buildSync({
+    entryPoints: [join(root, 'test/support', script)],
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    packages: 'external',
+    logLevel: 'warning',
+    outfile,
+  })
+  if (bundles.size === 0) process.once('exit', removeBundles)
+  bundles.set(script, outfile)
+  return outfile
+}
+
+function removeBundles(): void {
+  for (const file of bundles.values()) rmSync(file, { force: true })
+}

@@ -1,0 +1,142 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { Certificate } from '../../src/certificate/certificate.ts'
+import type { Fingerprint } from '../../src/certificate/fingerprint.ts'
+import { parseEndpoint } from '../../src/names/endpoint.ts'
+import type { Pin } from '../../src/tofu/pin.ts'
+import { judgePins } from '../../src/tofu/verdict.ts'
+import { type TestCertificate, testCertificate } from '../support/certificates.ts'
+import { type ForgedCertificate, forgeCertificate } from '../support/forged-certificates.ts'
+import { certificateSignedBy, pinOf } from '../support/tofu-certificates.ts'
+
+const NOW = new Date('2030-06-01T12:00:00Z')
+
+let old: TestCertificate
+
+beforeAll(async () => {
+  old = await testCertificate({ notAfter: new Date('2035-01-01T00:00:00Z') })
+})
+
+function judge(pins: readonly Pin[], presented: Certificate, keys: readonly Certificate[], host = 'example.org') {
+  const publicKeys = new Map(keys.map((each) => [each.publicKeyFingerprint, each.subjectPublicKeyInfo]))
+  return judgePins(pins, presented, { endpoint: parseEndpoint(`${host}:1965`), now: NOW, publicKeys })
+}
+
+describe('a certificate signed by the pinned key', () => {
+  it('is a rotation, which is not accepted unasked', async () => {
+    const presented = await certificateSignedBy(old.keyPem)
+    expect(judge([pinOf(old.certificate)], presented, [old.certificate])).toMatchObject({
+      kind: 'rotated',
+      accepted: false,
+      reason: 'signed_by_pinned_key',
+      pinned: old.certificate.fingerprint,
+      presented: presented.fingerprint,
+    })
+  })
+
+  it('is one by the published recipe too: issued by the old name, with the host as common name only', () => {
+    const former = forgeCertificate({ commonName: 'example.org' })
+    const next = forgeCertificate({ commonName: 'example.org', issuer: former })
+    expect(judge([pinOf(former.certificate)], next.certificate, [former.certificate])).toMatchObject({
+      kind: 'rotated',
+    })
+  })
+
+  it.each(['P-256', 'RSA-2048', 'Ed25519'] as const)('is one with a %s key', (key) => {
+    const former = forgeCertificate({ commonName: 'example.org', key })
+    const next = forgeCertificate({ hosts: ['example.org'], issuer: former, key: 'Ed25519' })
+    expect(judge([pinOf(former.certificate)], next.certificate, [former.certificate])).toMatchObject({
+      kind: 'rotated',
+    })
+  })
+
+  it('is one for each of several live pins, and none for a pin that was replaced', async () => {
+    const other = await testCertificate()
+    const presented = await certificateSignedBy(old.keyPem)
+    const keys = [old.certificate, other.certificate]
+    const both = [pinOf(other.certificate), pinOf(old.certificate)]
+    expect(judge(both, presented, keys)).toMatchObject({ kind: 'rotated', pinned: old.certificate.fingerprint })
+    const replaced = [pinOf(other.certificate), pinOf(old.certificate, { state: 'replaced' })]
+    expect(judge(replaced, presented, keys)).toMatchObject({ kind: 'changed' })
+  })
+})
+
+// The same certificate, and one thing changed: each of these is a plain change.
+describe('no rotation is', () => {
+  it('a certificate that another key signed', async () => {
+    const stranger = await testCertificate()
+    const presented = await certificateSignedBy(stranger.keyPem)
+    expect(judge([pinOf(old.certificate)], presented, [old.certificate])).toMatchObject({ kind: 'changed' })
+  })
+
+  it('a certificate with the old name as issuer and a spoiled signature', () => {
+    const former = forgeCertificate({ commonName: 'example.org' })
+    const next = forgeCertificate({ commonName: 'example.org', issuer: former, spoilSignature: true })
+    expect(judge([pinOf(former.certificate)], next.certificate, [former.certificate])).toMatchObject({
+      kind: 'changed',
+    })
+  })
+
+  it('a certificate for another host', async () => {
+    const presented = await certificateSignedBy(old.keyPem, { host: 'www.example.org' })
+    expect(judge([pinOf(old.certificate)], presented, [old.certificate])).toMatchObject({ kind: 'changed' })
+  })
+
+  it('a certificate with the host as common name and another as alternative name', async () => {
+    const presented = await certificateSignedBy(old.keyPem, { host: 'elsewhere.example', commonName: 'example.org' })
+    expect(judge([pinOf(old.certificate)], presented, [old.certificate])).toMatchObject({ kind: 'changed' })
+  })
+
+  it('a mailbox that a Misfin server signed with the same key, for the same host', async () => {
+    const presented = await certificateSignedBy(old.keyPem, { commonName: 'example.org', userId: 'mallory' })
+    expect(judge([pinOf(old.certificate)], presented, [old.certificate])).toMatchObject({ kind: 'changed' })
+  })
+
+  it('one over a hash of which collisions can be bought', () => {
+    const former = forgeCertificate({ commonName: 'example.org', key: 'RSA-2048' })
+    const next = forgeCertificate({ commonName: 'example.org', issuer: former, key: 'P-256', hash: 'sha1' })
+    expect(judge([pinOf(former.certificate)], next.certificate, [former.certificate])).toMatchObject({
+      kind: 'changed',
+    })
+  })
+
+  it('one by a key that the store does not have', async () => {
+    const presented = await certificateSignedBy(old.keyPem)
+    expect(judge([pinOf(old.certificate)], presented, [])).toMatchObject({ kind: 'changed' })
+    expect(judge([pinOf(old.certificate, { keyDigest: null })], presented, [old.certificate])).toMatchObject({
+      kind: 'changed',
+    })
+  })
+
+  it('one by a key that the store has under the digest of another', async () => {
+    const stranger = await testCertificate()
+    const presented = await certificateSignedBy(stranger.keyPem)
+    const publicKeys = new Map<Fingerprint, Uint8Array>([
+      [old.certificate.publicKeyFingerprint, stranger.certificate.subjectPublicKeyInfo],
+    ])
+    const endpoint = parseEndpoint('example.org:1965')
+    const verdict = judgePins([pinOf(old.certificate)], presented, { endpoint, now: NOW, publicKeys })
+    expect(verdict).toMatchObject({ kind: 'changed' })
+  })
+})
+
+describe('a hostile key', () => {
+  // X.509 with a P-256 key whose point is the single octet 00: OpenSSL takes it, and Node aborts when asked about it.
+  function withInfinitePoint(forged: ForgedCertificate): Certificate {
+    const der = Buffer.from(forged.der)
+    const point = der.indexOf(Buffer.from('03420004', 'hex'))
+    der[point + 3] = 0x00
+    return Certificate.from(der)
+  }
+
+  it('in the presented certificate is never handed to OpenSSL', () => {
+    const former = forgeCertificate({ commonName: 'example.org', key: 'Ed25519' })
+    const presented = withInfinitePoint(forgeCertificate({ commonName: 'example.org', issuer: former }))
+    expect(judge([pinOf(former.certificate)], presented, [former.certificate])).toMatchObject({ kind: 'changed' })
+  })
+
+  it('in the store is never handed to OpenSSL', async () => {
+    const hostile = withInfinitePoint(forgeCertificate({ commonName: 'example.org' }))
+    const presented = await certificateSignedBy(old.keyPem)
+    expect(judge([pinOf(hostile)], presented, [hostile])).toMatchObject({ kind: 'changed' })
+  })
+})
