@@ -15,6 +15,7 @@ import {
   createServer,
   createServerContext,
   generateSelfSignedCertificate,
+  type Listener,
   MiddlewareChain,
   openInsideRoot,
   parseTarget,
@@ -22,7 +23,6 @@ import {
   refuse,
   type ServerContext,
   saveCertificateFiles,
-  type Listener,
 } from 'tlacacoca'
 import { statusLine } from './gemini-status.ts'
 
@@ -36,6 +36,8 @@ export interface CapsuleOptions {
   readonly denyList?: readonly string[]
   /** How many requests an address may make at once; one more a second after that. Default 10. */
   readonly burst?: number
+  /** Told of each request that arrived, whatever became of it. */
+  readonly onRequest?: () => void
 }
 
 export function createCapsule(options: CapsuleOptions): Listener {
@@ -48,6 +50,7 @@ export function createCapsule(options: CapsuleOptions): Listener {
 
   return createServer(options.context, async (connection) => {
     const request = await admit(connection, { parse, guard })
+    options.onRequest?.()
     if (!request.allowed) return refuse(connection, statusLine(request))
 
     const file = await openInsideRoot(options.root, request.target.path, { index: 'index.gmi' })

@@ -1,6 +1,6 @@
 // What a denial is called in Gemini. Titan, Scroll and Misfin use the same numbers for the same things, so their
 // examples import it too. `Record` makes it exhaustive: a reason without a status does not compile.
-import type { Denied, DenialReason } from 'tlacacoca/middleware'
+import type { DenialReason, Denied } from 'tlacacoca/middleware'
 
 const status: Record<DenialReason, string> = {
   rate_limit: '44', // the rest of the line is the number of seconds to wait

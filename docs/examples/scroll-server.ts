@@ -7,13 +7,13 @@ import {
   admit,
   createServer,
   createServerContext,
+  type Listener,
   MiddlewareChain,
   openInsideRoot,
   parseTarget,
   RateLimiter,
   refuse,
   type ServerContext,
-  type Listener,
 } from 'tlacacoca'
 import { statusLine } from './gemini-status.ts'
 

@@ -142,5 +142,6 @@ function escapeValue(attribute: NameAttribute): string {
     .replace(SPECIAL, '\\$&')
     .replace(INVISIBLE, (character) => Buffer.from(character).toString('hex').replace(/../g, '\\$&'))
     .replace(/^[ #]/, '\\$&')
-    .replace(/ $/, '\\ ')
+    // A value of one space has been escaped by the line before.
+    .replace(/(?<!^\\) $/, '\\ ')
 }

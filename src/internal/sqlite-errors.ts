@@ -43,7 +43,8 @@ export function sqliteCause(error: StoreError): string {
 
 /** Whether a write that may be lost met an obstacle for which losing it is the answer. */
 export function isObstacle(error: StoreError): boolean {
-  return OBSTACLES.has(error.code)
+  // SQLite has a code for a full disk, but a full quota is an error of writing like any other.
+  return OBSTACLES.has(error.code) || sqliteCause(error) === 'SQLITE_IOERR_WRITE'
 }
 
 const OBSTACLES: ReadonlySet<StoreCode> = new Set([

@@ -11,6 +11,7 @@
 // Full and read-only disks. A WAL database needs a shared-memory file beside it even to be read. Where that cannot be
 // made, and there is no log with unmerged pages, a copy of the file in memory answers. It is a snapshot.
 
+import { statSync } from 'node:fs'
 import { open, readFile, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -49,6 +50,7 @@ export async function openSqlite(path: string, schema: SqliteSchema, options: Sq
       const db = connect(path)
       try {
         migrate(db, path, schema)
+        requireWholePages(db, path, schema)
         return new SqliteFile({ db, what, lockTimeoutMs, connect: () => connect(path), degraded: null })
       } catch (error) {
         db.close()
@@ -58,7 +60,7 @@ export async function openSqlite(path: string, schema: SqliteSchema, options: Sq
   } catch (error) {
     const reason = whyUnwritable(error)
     if (reason === null) throw error
-    const db = connect(await copyOf(path, error as StoreError))
+    const db = connect(await copyOf(path, error))
     if (versionOf(db) !== schema.migrations.length) {
       db.close()
       throw error
@@ -304,6 +306,18 @@ function migrate(db: Database, path: string, schema: SqliteSchema): void {
   }).immediate()
 }
 
+/**
+ * A file whose last page was cut off would go unnoticed: SQLite reads the missing part as zeros, and rows in it are just
+ * not found. Only a checkpoint that was interrupted may leave such a file, and then the log has the page whole.
+ */
+function requireWholePages(db: Database, path: string, schema: SqliteSchema): void {
+  const pageSize = Number(db.pragma('page_size', { simple: true }))
+  if (statSync(path).size % pageSize === 0) return
+  db.pragma('wal_checkpoint(PASSIVE)')
+  if (statSync(path).size % pageSize === 0) return
+  throw new StoreError('ERR_TLACACOCA_STORE_CORRUPT', `the ${schema.name} ${path} is cut short`)
+}
+
 function requireKnownVersion(version: number, path: string, schema: SqliteSchema): void {
   if (version <= schema.migrations.length) return
   const message = `the ${schema.name} ${path} has version ${version}, and this release knows ${schema.migrations.length}`
@@ -331,13 +345,15 @@ function setJournalMode(bytes: Buffer, mode: typeof WAL | typeof ROLLBACK): void
 }
 
 /** A copy of the file that SQLite can open without files beside it. */
-async function copyOf(path: string, reason: StoreError): Promise<Buffer> {
+async function copyOf(path: string, reason: unknown): Promise<Buffer> {
   const before = await stat(path)
   const bytes = await readFile(path)
   const after = await stat(path)
   // Pages in the log would be missing from the copy, and a checkpoint in between would tear it.
   const still = before.mtimeMs === after.mtimeMs && before.size === after.size && bytes.length === after.size
-  if (!still || (await hasUnmergedLog(path))) throw reason
+  // Bytes 16 and 17 are the page size (1 means 65,536); see `requireWholePages`.
+  const whole = bytes.length % (bytes.readUInt16BE(16) === 1 ? 65_536 : bytes.readUInt16BE(16)) === 0
+  if (!still || !whole || (await hasUnmergedLog(path))) throw reason
   setJournalMode(bytes, ROLLBACK)
   return bytes
 }

@@ -31,9 +31,8 @@ export function readIPv4(text: string, start: number, end: number): number {
     }
     const digit = code - ZERO
     if (digit < 0 || digit > 9) return -1
+    if (octet === 0) return -1 // a padded octet, which somebody would read as octal
     if (octet < 0) octet = digit
-    else if (octet === 0)
-      return -1 // a padded octet, which somebody would read as octal
     else octet = octet * 10 + digit
     if (octet > 255) return -1
   }
@@ -57,7 +56,7 @@ export function readIPv6(text: string, start: number, end: number): IPv6Words | 
     if (count === 8) return null
     const groupStart = i
     let group = 0
-    let digit = i < end ? hexDigit(text.charCodeAt(i)) : -1
+    let digit = hexDigit(text.charCodeAt(i))
     while (digit >= 0) {
       if (i - groupStart === 4) return null
       group = (group << 4) | digit

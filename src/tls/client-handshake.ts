@@ -66,7 +66,7 @@ class ClientHandshake {
     this.#resolve = resolve
     this.#reject = reject
     // The gate reports from inside OpenSSL's write; what is to be done about it waits until that is over.
-    this.#gate = new Gate(transport, (record) => queueMicrotask(() => this.#judge(record)))
+    this.#gate = new Gate(transport, (held) => queueMicrotask(() => this.#judge(held)))
     this.#gate.onTransportEnd = () => this.#transportEnded()
     const { context, serverName, deadline } = options
     this.#tls = connectTls({
@@ -88,12 +88,12 @@ class ClientHandshake {
   }
 
   /** Asks the verifier, now that there is a proven certificate and nothing of ours has left. */
-  async #judge(record: Uint8Array): Promise<void> {
+  async #judge(held: Uint8Array): Promise<void> {
     const { deadline, verify, onIdentityInClear } = this.#options
     try {
       if (this.#settled) return
       const candidate = this.#candidate()
-      if (candidate.protocol === 'TLSv1.2' && carriesCertificate(record)) onIdentityInClear()
+      if (candidate.protocol === 'TLSv1.2' && carriesCertificate(held)) onIdentityInClear()
       deadline.verifying()
       const decision = await ask(verify, candidate)
       if (this.#settled) return

@@ -28,7 +28,7 @@ import { HelloFilter } from './hello-filter.ts'
 export class Gate extends Duplex {
   readonly #transport: Duplex
   readonly #filter = new HelloFilter()
-  readonly #onHold: (record: Uint8Array) => void
+  readonly #onHold: (held: Uint8Array) => void
   #state: 'hello' | 'holding' | 'open' = 'hello'
   #confirm: (() => void) | null = null
   #full = false
@@ -43,10 +43,10 @@ export class Gate extends Duplex {
   onTransportEnd: () => void = () => {}
 
   /**
-   * @param onHold - Called once, when the client's own flight is ready, with the first record that is held. The call
-   *   comes from inside OpenSSL's write, so it must not destroy anything before it returns.
+   * @param onHold - Called once, when the client's own flight is ready, with what is held of it so far. The call comes from
+   *   inside OpenSSL's write, so it must not destroy anything before it returns.
    */
-  constructor(transport: Duplex, onHold: (record: Uint8Array) => void) {
+  constructor(transport: Duplex, onHold: (held: Uint8Array) => void) {
     super({ allowHalfOpen: true, emitClose: true })
     this.#transport = transport
     this.#onHold = onHold

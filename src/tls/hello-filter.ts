@@ -9,7 +9,7 @@
 export interface Filtered {
   /** To send now, in this order. */
   readonly pass: readonly Uint8Array[]
-  /** The first record that must not leave, as far as it is there; null while there has been none. */
+  /** The first record that must not leave, and whatever followed it; null while there has been none. */
   readonly held: Uint8Array | null
 }
 
@@ -88,9 +88,9 @@ function recordLength(bytes: Buffer, at: number): number {
 
 const CERTIFICATE = 11
 
-/** Whether a plaintext record begins a Certificate message (RFC 5246 section 7.4.2) with at least one certificate. */
-export function carriesCertificate(record: Uint8Array): boolean {
+/** Whether bytes in clear begin with a Certificate message (RFC 5246 section 7.4.2) with at least one certificate. */
+export function carriesCertificate(bytes: Uint8Array): boolean {
   const listAt = HEADER_BYTES + 4
-  if (record[0] !== HANDSHAKE || record[HEADER_BYTES] !== CERTIFICATE || record.length < listAt + 3) return false
-  return record.subarray(listAt, listAt + 3).some((octet) => octet !== 0)
+  if (bytes[0] !== HANDSHAKE || bytes[HEADER_BYTES] !== CERTIFICATE || bytes.length < listAt + 3) return false
+  return bytes.subarray(listAt, listAt + 3).some((octet) => octet !== 0)
 }

@@ -21,7 +21,7 @@ import {
 } from './pin-store.ts'
 import { PIN_SCHEMA } from './schema.ts'
 import { SqliteStage } from './sqlite-stage.ts'
-import { applyUpdate, changeOf, log, pinOf, remember, Statements } from './sqlite-statements.ts'
+import { applyUpdate, changeOf, log, pinOf, readPins, remember, Statements } from './sqlite-statements.ts'
 
 /** How to open the file. */
 export interface SqlitePinStoreOptions {
@@ -85,7 +85,7 @@ export class SqlitePinStore implements PinStore {
 
   read(subject: string): readonly Pin[] | Promise<readonly Pin[]> {
     this.#file.requireOpen()
-    return this.#file.attempt(() => this.#sql.read.all(subject).map(pinOf))
+    return this.#file.attempt(() => readPins(this.#sql, subject))
   }
 
   update(update: PinUpdate): boolean | Promise<boolean> {

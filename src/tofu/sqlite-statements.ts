@@ -37,6 +37,7 @@ export const COLUMNS = 'subject, digest, state, key_digest, not_after, first_see
 export class Statements {
   readonly lastSeen: Statement<[string, string], number>
   readonly read: Statement<[string], PinRow>
+  readonly neighbours: Statement<[string, string], PinRow>
   readonly put: Statement<[PinRow]>
   readonly remove: Statement<[string, string]>
   readonly seen: Statement<[object]>
@@ -65,6 +66,11 @@ export class Statements {
       )
       .pluck()
     this.read = db.prepare(`SELECT ${COLUMNS} FROM pin WHERE subject = ? ORDER BY digest`)
+    this.neighbours = db.prepare(
+      `SELECT * FROM (SELECT ${COLUMNS} FROM pin WHERE subject < ? ORDER BY subject DESC, digest DESC LIMIT 1)
+       UNION ALL
+       SELECT * FROM (SELECT ${COLUMNS} FROM pin WHERE subject > ? ORDER BY subject, digest LIMIT 1)`,
+    )
     this.put = db.prepare(
       `INSERT OR REPLACE INTO pin(${COLUMNS}) VALUES (@subject, @digest, @state, @key_digest, @not_after,
          @first_seen, @last_seen, @days_seen, @source, @note)`,
@@ -164,6 +170,16 @@ export function rowOf(pin: Pin): PinRow {
     source: pin.source,
     note: pin.note,
   }
+}
+
+/**
+ * The pins of a subject. That there are none is the one answer that lets a stranger in, so it is looked at twice: where
+ * a part of a page was lost, the search for a subject ends beside a row that is none.
+ */
+export function readPins(sql: Statements, subject: string): Pin[] {
+  const rows = sql.read.all(subject)
+  if (rows.length === 0) for (const row of sql.neighbours.all(subject, subject)) pinOf(row)
+  return rows.map(pinOf)
 }
 
 /** The pin in a row. What could not have been written by us is damage, and must not read as a pin that never matches. */

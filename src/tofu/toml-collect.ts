@@ -31,6 +31,8 @@ interface Draft extends TomlPlace {
 
 type Facts = Pick<Pin, 'state' | 'keyDigest' | 'notAfter' | 'daysSeen' | 'source' | 'note'>
 
+const NO_FACTS: Facts = { state: 'trusted', keyDigest: null, notAfter: null, daysSeen: 1, source: null, note: null }
+
 const FORMAT_FIELDS = new Set(['format'])
 const PIN_FIELDS = new Set([
   'subject',
@@ -116,11 +118,9 @@ export class PinsCollector {
       this.problems.add(table, `${excerpt(key)} is ${subject} again, which is on line ${earlier} already; keep one`)
     }
 
-    let pin: Pin | undefined
-    if (subject !== undefined && digest !== undefined && firstSeen !== undefined && lastSeen !== undefined) {
-      const unknown = { keyDigest: null, notAfter: null, daysSeen: 1, source: null, note: null }
-      if (this.problems.count === before) pin = { subject, digest, state: 'trusted', firstSeen, lastSeen, ...unknown }
-    }
+    const isComplete = firstSeen !== undefined && lastSeen !== undefined && this.problems.count === before
+    const core = isComplete && subject !== undefined && digest !== undefined
+    const pin = core ? newPin({ subject, digest, firstSeen, lastSeen }, NO_FACTS) : undefined
     this.#drafts.set(subject ?? key, { key, line, column, pin, facts: undefined })
   }
 
@@ -134,7 +134,8 @@ export class PinsCollector {
     const isComplete = facts !== undefined && this.problems.count === before
     const isDateless = table.value('first_seen') === undefined && table.value('last_seen') === undefined
     if (isDateless && subject !== undefined && digest !== undefined) {
-      return this.#describeHost(table, subject, digest, isComplete ? facts : undefined)
+      this.#describeHost(table, subject, digest, isComplete ? facts : undefined)
+      return
     }
 
     const firstSeen = this.#fields.instant(table, 'first_seen')
@@ -146,14 +147,14 @@ export class PinsCollector {
       this.problems.add(table, `${subject} has this fingerprint on line ${earlier} already; keep one`)
     }
     if (!isComplete || firstSeen === undefined || lastSeen === undefined || this.problems.count > before) return
-    this.#add(table, { subject, digest, firstSeen, lastSeen, ...facts })
+    this.#add(table, newPin({ subject, digest, firstSeen, lastSeen }, facts))
   }
 
   /** Nothing more will be said about the hosts so far. */
   flushHosts(): void {
     for (const draft of this.#drafts.values()) {
       if (draft.pin !== undefined)
-        this.#add(draft, draft.facts === undefined ? draft.pin : { ...draft.pin, ...draft.facts })
+        this.#add(draft, draft.facts === undefined ? draft.pin : newPin(draft.pin, draft.facts))
     }
     this.#drafts.clear()
   }
@@ -261,6 +262,22 @@ export class PinsCollector {
       const message = `${excerpt(name)} is not known in format 1 of ${excerpt(table.key)}; correct or remove it`
       this.problems.add(table.placeOf(name), message)
     }
+  }
+}
+
+/** Always with its fields in one order: a million objects of one shape are cheaper than of two. */
+function newPin(core: Pick<Pin, 'subject' | 'digest' | 'firstSeen' | 'lastSeen'>, facts: Facts): Pin {
+  return {
+    subject: core.subject,
+    digest: core.digest,
+    state: facts.state,
+    keyDigest: facts.keyDigest,
+    notAfter: facts.notAfter,
+    firstSeen: core.firstSeen,
+    lastSeen: core.lastSeen,
+    daysSeen: facts.daysSeen,
+    source: facts.source,
+    note: facts.note,
   }
 }
 

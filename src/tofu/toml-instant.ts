@@ -8,6 +8,9 @@ import { requireDate } from '../internal/arguments.ts'
 
 const DAY_MS = 86_400_000
 const MINUTE_MS = 60_000
+const COLON = 0x3a
+const DASH = 0x2d
+const DOT = 0x2e
 
 /**
  * Writes instants as `datetime.isoformat()` does: six digits of a second, or none if they are zero. Joining prepared
@@ -60,18 +63,19 @@ export function parseInstant(text: string): Date | undefined {
 
   const hour = readDigits(text, 11, 2)
   const minute = readDigits(text, 14, 2)
-  if (hour > 23 || minute > 59 || hour < 0 || minute < 0 || text[13] !== ':') return undefined
+  if (hour > 23 || minute > 59 || hour < 0 || minute < 0 || text.charCodeAt(13) !== COLON) return undefined
   let time = (hour * 60 + minute) * MINUTE_MS
   let at = 16
-  if (text[at] === ':') {
+  if (text.charCodeAt(at) === COLON) {
     const second = readDigits(text, 17, 2)
     if (second < 0 || second > 59) return undefined
     time += second * 1000
     at = 19
-    if (text[at] === '.') {
+    if (text.charCodeAt(at) === DOT) {
       const end = endOfDigits(text, at + 1)
       if (end === at + 1) return undefined
-      time += Math.floor(Number(`0${text.slice(at, Math.min(end, at + 4))}`) * 1000 + 0.5)
+      const digits = Math.min(end - at - 1, 3)
+      time += readDigits(text, at + 1, digits) * (digits === 3 ? 1 : digits === 2 ? 10 : 100)
       at = end
     }
   }
@@ -84,7 +88,8 @@ function readDate(text: string): number | undefined {
   const year = readDigits(text, 0, 4)
   const month = readDigits(text, 5, 2)
   const day = readDigits(text, 8, 2)
-  if (year < 1 || month < 1 || month > 12 || day < 1 || text[4] !== '-' || text[7] !== '-') return undefined
+  if (year < 1 || month < 1 || month > 12 || day < 1 || text.charCodeAt(4) !== DASH || text.charCodeAt(7) !== DASH)
+    return undefined
   if (day > daysInMonth(year, month)) return undefined
   // The days since the epoch by counting a year from March, so that the leap day comes last.
   const shifted = month <= 2 ? year - 1 : year
@@ -107,17 +112,18 @@ function readOffset(text: string, at: number): number | undefined {
   const hours = readDigits(text, at + 1, 2)
   const minutes = readDigits(text, at + 4, 2)
   if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) return undefined
-  if (text.length !== at + 6 || text[at + 3] !== ':' || !isOneOf(text, at, '+-')) return undefined
-  return (text[at] === '-' ? -1 : 1) * (hours * 60 + minutes) * MINUTE_MS
+  if (text.length !== at + 6 || text.charCodeAt(at + 3) !== COLON || !isOneOf(text, at, '+-')) return undefined
+  return (text.charCodeAt(at) === DASH ? -1 : 1) * (hours * 60 + minutes) * MINUTE_MS
 }
 
 /** The number that `count` digits make, or -1 if they are not all digits. */
 function readDigits(text: string, at: number, count: number): number {
+  // Without this, a character past the end is NaN, and all that follows is arithmetic on fractions.
+  if (at + count > text.length) return -1
   let value = 0
   for (let i = at; i < at + count; i++) {
     const digit = text.charCodeAt(i) - 48
-    // Past the end of the text the character is NaN, which is neither above nor below anything.
-    if (!(digit >= 0 && digit <= 9)) return -1
+    if (digit < 0 || digit > 9) return -1
     value = value * 10 + digit
   }
   return value
@@ -130,6 +136,5 @@ function endOfDigits(text: string, at: number): number {
 }
 
 function isOneOf(text: string, at: number, characters: string): boolean {
-  const character = text[at]
-  return character !== undefined && characters.includes(character)
+  return at < text.length && characters.includes(text.charAt(at))
 }

@@ -76,10 +76,13 @@ export class HashedKnownPins implements KnownPins {
   #mix(text: string): void {
     let high = this.#high
     let low = this.#low
-    for (let i = 0; i < text.length; i++) {
-      const code = text.charCodeAt(i)
-      high = Math.imul(high ^ code, 0x01000193)
-      low = Math.imul(low ^ (low >>> 15) ^ code, 0x85ebca6b)
+    const { length } = text
+    // Two characters at a time; the second of the last one is the length.
+    for (let i = 0; i < length; i += 2) {
+      const pair = text.charCodeAt(i) | ((i + 1 < length ? text.charCodeAt(i + 1) : length) << 16)
+      high = Math.imul(high ^ pair, 0x01000193)
+      low = Math.imul(low ^ (low >>> 15) ^ pair, 0x85ebca6b)
+      high ^= high >>> 13
     }
     this.#high = high
     this.#low = low

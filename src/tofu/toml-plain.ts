@@ -7,6 +7,7 @@
 // Invariant: for a text that is read to its end, the result is that of the whole parser. (The property tests hold the
 // two against each other.)
 
+import { TomlBlock } from './toml-block.ts'
 import type { PinsCollector } from './toml-collect.ts'
 import { unquote } from './toml-string.ts'
 import type { TomlPlace, TomlTable } from './toml-table.ts'
@@ -34,6 +35,7 @@ export class PlainReader {
   #line = 0
   /** One object for all tables, because there are millions. */
   readonly #table = new PlainTable()
+  readonly #block = new TomlBlock()
   readonly #once = new Set<string>()
 
   constructor(collector: PinsCollector) {
@@ -45,8 +47,13 @@ export class PlainReader {
     // A bare U+FFFD is what became of bytes that are not UTF-8.
     if (chunk.includes('\ufffd')) throw new NotPlain(this.#line + 1)
     const text = this.#rest + chunk
+    const hasEscapes = text.includes('\\')
     let start = 0
     for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {
+      if (!hasEscapes && text.charCodeAt(start) === BRACKET && this.#readBlock(text, start)) {
+        start = this.#block.end
+        continue
+      }
       this.#read(text.charCodeAt(end - 1) === CR && end > start ? text.slice(start, end - 1) : text.slice(start, end))
       start = end + 1
     }
@@ -58,6 +65,22 @@ export class PlainReader {
     if (this.#rest !== '') this.#read(this.#rest)
     this.#close()
     this.#collector.finish(Math.max(this.#line, 1))
+  }
+
+  /** Reads a whole table, if it is one of those that there are many of. */
+  #readBlock(text: string, start: number): boolean {
+    const block = this.#block
+    if (!block.read(text, start, this.#line + 1)) return false
+    this.#close()
+    this.#line += block.lineCount
+    const { problems } = this.#collector
+    const before = problems.count
+    this.#collect(block.kind, block)
+    // Where nothing is wrong with a value, there is no control character in it; only the remarks can have any.
+    const remarks = `${block.value('source') ?? ''}${block.value('note') ?? ''}`
+    const suspect = problems.count > before ? text.slice(start, block.end) : remarks
+    if (/[\x00-\x09\x0b-\x1f\x7f]/.test(suspect)) throw new NotPlain(block.line)
+    return true
   }
 
   #read(line: string): void {
@@ -102,9 +125,14 @@ export class PlainReader {
   }
 
   #close(): void {
-    const table = this.#table
+    const { kind } = this.#table
+    if (kind !== undefined) this.#collect(kind, this.#table)
+    this.#table.kind = undefined
+  }
+
+  #collect(kind: PlainKind, table: TomlTable): void {
     const collector = this.#collector
-    switch (table.kind) {
+    switch (kind) {
       case 'host':
         collector.flushHosts()
         collector.host(table)
@@ -130,7 +158,6 @@ export class PlainReader {
         if (table.names().length > 0 || !this.#once.has('own')) throw new NotPlain(table.line)
         collector.end()
     }
-    table.kind = undefined
   }
 }
 

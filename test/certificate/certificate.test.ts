@@ -211,7 +211,13 @@ describe('odd and legal', () => {
 
   it('reads version 1, which has no extensions', () => {
     const certificate = Certificate.from(vectorPem('version-1'))
-    expect(certificate).toMatchObject({ version: 1, isCA: false, pathLength: null, keyUsage: null, extendedKeyUsage: null })
+    expect(certificate).toMatchObject({
+      version: 1,
+      isCA: false,
+      pathLength: null,
+      keyUsage: null,
+      extendedKeyUsage: null,
+    })
     expect(certificate.extensions).toEqual([])
     expect(certificate.subjectAltNames).toEqual({ dns: [], ip: [], email: [], uri: [] })
   })
@@ -267,7 +273,10 @@ describe('odd and legal', () => {
 
   it.each([
     ['unknown parts', [element(0xa4, bytes('05 00'))]],
-    ['extensions before a unique identifier', [element(0xa3, sequence(keyIdentifier())), element(0x82, bytes('00 02'))]],
+    [
+      'extensions before a unique identifier',
+      [element(0xa3, sequence(keyIdentifier())), element(0x82, bytes('00 02'))],
+    ],
     ['extensions twice', [element(0xa3, sequence(keyIdentifier())), element(0xa3, sequence(keyIdentifier()))]],
     ['an empty list of extensions', [element(0xa3, sequence())]],
     ['something after the list of extensions', [element(0xa3, sequence(keyIdentifier()), bytes('05 00'))]],
@@ -368,7 +377,9 @@ function nested(depth: number): Uint8Array {
   let length = 0
   for (let i = 0; i < depth; i++) {
     const header =
-      length < 0x80 ? Uint8Array.of(0x30, length) : Uint8Array.of(0x30, 0x83, length >> 16, (length >> 8) & 255, length & 255)
+      length < 0x80
+        ? Uint8Array.of(0x30, length)
+        : Uint8Array.of(0x30, 0x83, length >> 16, (length >> 8) & 255, length & 255)
     headers.push(header)
     length += header.length
   }

@@ -87,7 +87,14 @@ describe('parseFingerprint', () => {
   it('says of SHA-1 that it is SHA-1', () => {
     const hex = SHA1_COLONS.replaceAll(':', '')
     const base64 = Buffer.from(hex, 'hex').toString('base64')
-    for (const text of [hex, hex.toLowerCase(), SHA1_COLONS, base64, `sha1:${hex}`, `SHA1 Fingerprint=${SHA1_COLONS}`]) {
+    for (const text of [
+      hex,
+      hex.toLowerCase(),
+      SHA1_COLONS,
+      base64,
+      `sha1:${hex}`,
+      `SHA1 Fingerprint=${SHA1_COLONS}`,
+    ]) {
       expect(() => parseFingerprint(text)).toThrow(expect.objectContaining(INVALID))
       expect(() => parseFingerprint(text)).toThrow(/SHA-1 is not accepted/)
     }
@@ -149,12 +156,18 @@ describe('isFingerprint', () => {
     expect(parseFingerprint(text)).toBe(text)
   })
 
-  it.each([HEX, `SHA256:${HEX}`, `sha256:${HEX.toUpperCase()}`, `sha256:${HEX}\n`, `spki-sha512:${SHA512_HEX}`, '', null, 5])(
-    'does not take %j for canonical',
-    (value) => {
-      expect(isFingerprint(value)).toBe(false)
-    },
-  )
+  it.each([
+    HEX,
+    `SHA256:${HEX}`,
+    `sha256:${HEX.toUpperCase()}`,
+    `sha256:${HEX}\n`,
+    `spki-sha512:${SHA512_HEX}`,
+    '',
+    null,
+    5,
+  ])('does not take %j for canonical', (value) => {
+    expect(isFingerprint(value)).toBe(false)
+  })
 })
 
 describe('formatFingerprint', () => {

@@ -130,13 +130,14 @@ describe('a PEM text with several blocks', () => {
 })
 
 it('reads the header lines of an old private key', () => {
-  const text = '-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: X,00\n\nMAA=\n-----END RSA PRIVATE KEY-----'
+  const text =
+    '-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: X,00\n\nMAA=\n-----END RSA PRIVATE KEY-----'
   expect(parsePem(text)).toEqual([
     { label: 'RSA PRIVATE KEY', headers: ['Proc-Type: 4,ENCRYPTED', 'DEK-Info: X,00'], der: new Uint8Array([0x30, 0]) },
   ])
 })
 
-// A pattern that backtracks would take minutes for each of these.
+// A pattern that backtracks would take minutes for each of these, and the test would not end in time.
 it.each([
   ['spaces', ' '.repeat(1_000_000)],
   ['spaces and a letter', `${' '.repeat(1_000_000)}x`],
@@ -145,8 +146,5 @@ it.each([
   ['a header without an end', `-----BEGIN X-----\n${'a-'.repeat(500_000)}`],
   ['empty lines', '\n'.repeat(1_000_000)],
 ])('reads a megabyte of %s in no time', (_, text) => {
-  const start = process.cpuUsage()
   expect(() => parseCertificates(text)).toThrow(expect.objectContaining(MALFORMED))
-  const { user, system } = process.cpuUsage(start)
-  expect((user + system) / 1e6).toBeLessThan(10)
 })

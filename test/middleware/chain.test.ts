@@ -263,17 +263,17 @@ describe('construction', () => {
     { name: 'no array', members: yes },
     { name: 'nothing', members: undefined },
   ])('refuses $name', ({ members }) => {
-    expect(() => new MiddlewareChain(untyped(members))).toThrow(TypeError)
+    expect(() => new MiddlewareChain(untyped<never>(members))).toThrow(TypeError)
   })
 
   it('names the member that is none', () => {
-    expect(() => new MiddlewareChain(untyped([yes, 5]))).toThrow('"members[1]" expected a middleware, got 5')
+    expect(() => new MiddlewareChain(untyped<never>([yes, 5]))).toThrow('"members[1]" expected a middleware, got 5')
   })
 
   it('refuses an option that it does not know, and a listener that is no function', () => {
-    expect(() => new MiddlewareChain([], untyped({ onDenied: () => {} }))).toThrow('"onDenied"')
-    expect(() => new MiddlewareChain([], untyped({ onError: true }))).toThrow('"onError"')
-    expect(() => new MiddlewareChain([], untyped({ onDecision: {} }))).toThrow('"onDecision"')
+    expect(() => new MiddlewareChain([], untyped<never>({ onDenied: () => {} }))).toThrow('"onDenied"')
+    expect(() => new MiddlewareChain([], untyped<never>({ onError: true }))).toThrow('"onError"')
+    expect(() => new MiddlewareChain([], untyped<never>({ onDecision: {} }))).toThrow('"onDecision"')
   })
 
   it('copies its members, so that none can be taken out afterwards', () => {

@@ -151,6 +151,18 @@ describe('openInsideRoot', () => {
     })
   })
 
+  it('throws if the root cannot be resolved', async () => {
+    symlinkSync('loop', join(base, 'loop'))
+    await expect(contentsAt('/index.gmi', {}, join(base, 'loop'))).rejects.toMatchObject({
+      code: 'ERR_TLACACOCA_FILE_UNREADABLE',
+      cause: expect.objectContaining({ code: 'ELOOP' }),
+    })
+  })
+
+  it('opens nothing if the root is a file', async () => {
+    expect(await contentsAt('/index.gmi', {}, join(root, 'index.gmi'))).toBeNull()
+  })
+
   it('throws if it runs out of file descriptors: that is not the absence of a file', async () => {
     // In a process of its own, with a limit that its own descriptors use up.
     const source = (path: string): string =>

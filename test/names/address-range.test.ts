@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseAddressRange } from '../../src/names/address-range.ts'
+import { AddressRange, parseAddressRange } from '../../src/names/address-range.ts'
 import { parseClientAddress } from '../../src/names/client-address.ts'
 
 const contains = (range: string, address: string): boolean =>
@@ -84,6 +84,24 @@ describe('parseAddressRange', () => {
   it('takes something other than text for a mistake of the program', () => {
     // @ts-expect-error: a number is no range
     expect(() => parseAddressRange(10)).toThrow(TypeError)
+  })
+})
+
+describe('AddressRange', () => {
+  it('is equal to the same range only', () => {
+    const range = parseAddressRange('10.0.0.0/8')
+    expect(range.equals(parseAddressRange('::ffff:10.0.0.0/104'))).toBe(true)
+    for (const other of ['10.0.0.0/9', '11.0.0.0/8', '::/8']) {
+      expect(range.equals(parseAddressRange(other))).toBe(false)
+    }
+    // Same bits, same length, another family.
+    expect(parseAddressRange('0.0.0.0/0').equals(parseAddressRange('::/0'))).toBe(false)
+  })
+
+  it('cannot be imitated by an object of the same shape', () => {
+    expect(AddressRange.is(parseAddressRange('::/0'))).toBe(true)
+    expect(AddressRange.is({ ...parseAddressRange('::/0') })).toBe(false)
+    expect(AddressRange.is(null)).toBe(false)
   })
 })
 

@@ -129,6 +129,16 @@ describe('refuse', () => {
     await refused
   })
 
+  it('delivers all of a long status to a client that has ended its side', async () => {
+    const { socket, client } = await ends()
+    client.end()
+    await once(socket.resume(), 'end')
+    const long = 'x'.repeat(5_000_000)
+    const refused = refuse({ stream: socket }, long, { drainMs: 10_000 })
+    expect((await readAll(client)).length).toBe(long.length)
+    await refused
+  })
+
   it('can be called twice for one connection', async () => {
     const { socket, client } = await ends()
     const both = [refuse({ stream: socket }, STATUS), refuse({ stream: socket }, STATUS)]

@@ -25,7 +25,9 @@ function exportedNames(): string {
       return checker.getExportsOfModule(module).map((symbol) => {
         const target = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol
         // `export type { SomeClass }` gives the type alone.
-        const typeOnly = symbol.declarations?.some((d) => ts.isExportSpecifier(d) && (d.isTypeOnly || d.parent.parent.isTypeOnly))
+        const typeOnly = symbol.declarations?.some(
+          (d) => ts.isExportSpecifier(d) && (d.isTypeOnly || d.parent.parent.isTypeOnly),
+        )
         const isValue = !typeOnly && (target.flags & ts.SymbolFlags.Value) !== 0
         return `${path.replace(/^\./, 'tlacacoca')} ${isValue ? 'value' : 'type '} ${symbol.name}`
       })

@@ -16,9 +16,10 @@ export interface Tampering {
   readonly cut?: 'byByte'
   /**
    * The last record is the close_notify. `strip` passes on everything before it; `half` everything up to the middle of
-   * the record before it. Then the connection ends, or is reset.
+   * the record before it; `damage` everything, with a bit turned in the record before it. Then the connection ends, or
+   * is reset.
    */
-  readonly end?: 'strip' | 'half'
+  readonly end?: 'strip' | 'half' | 'damage'
   readonly reset?: boolean
 }
 
@@ -60,8 +61,10 @@ export async function byteProxy(target: number, tampering: Tampering = {}): Prom
     })
     upstream.on('end', () => {
       if (tampering.end !== undefined) {
-        const [last = Buffer.alloc(0)] = recordsOf(late).slice(-2)
-        passOn(tampering.end === 'strip' ? last : last.subarray(0, last.length / 2))
+        const [last = Buffer.alloc(0), closeNotify = Buffer.alloc(0)] = recordsOf(late).slice(-2)
+        if (tampering.end === 'damage') last.writeUInt8(last.readUInt8(last.length - 1) ^ 1, last.length - 1)
+        passOn(tampering.end === 'half' ? last.subarray(0, last.length / 2) : last)
+        if (tampering.end === 'damage') passOn(closeNotify)
       }
       if (!tampering.reset) client.end()
       // Only after the bytes have gone out, or the reset would overtake them.

@@ -14,6 +14,8 @@ export interface ChildOptions {
   readonly env?: NodeJS.ProcessEnv
   /** Options for node itself. */
   readonly nodeArgs?: readonly string[]
+  /** A shell command to run first in the same process, such as `ulimit -f 0`. */
+  readonly shell?: string
 }
 
 /** How a child ended, and what it printed. */
@@ -43,8 +45,10 @@ export function runChild(script: string, options: ChildOptions = {}): Promise<Ch
 
 /** Starts a script of `test/support` and lets it run. */
 export function startChild(script: string, options: ChildOptions = {}): Child {
-  const nodeArgs = options.nodeArgs ?? []
-  const child = spawn(process.execPath, [...nodeArgs, bundle(script), ...(options.args ?? [])], {
+  const node = [process.execPath, ...(options.nodeArgs ?? []), bundle(script), ...(options.args ?? [])]
+  const [command = '', ...args] =
+    options.shell === undefined ? node : ['sh', '-c', `${options.shell}; exec "$@"`, 'sh', ...node]
+  const child = spawn(command, args, {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, ...options.env },
   })

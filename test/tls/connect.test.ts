@@ -125,7 +125,7 @@ describe.each(VERSIONS)('connect by %s', (maxVersion) => {
     { what: 'says nothing', answer: () => undefined },
   ])('takes a verifier that $what for a refusal', async ({ answer }) => {
     const server = await testServer({ maxVersion })
-    const { verify } = asked(answer as () => VerifierDecision)
+    const { verify } = asked(answer as unknown as () => VerifierDecision)
     await expect(connect({ endpoint: here(server.port), verify })).rejects.toMatchObject({
       code: 'ERR_TLACACOCA_PEER_REFUSED',
       reason: 'verifier_failed',
@@ -240,7 +240,8 @@ describe.each(VERSIONS)('connect by %s', (maxVersion) => {
     const server = await testServer({
       maxVersion,
       allowHalfOpen: true,
-      onConnection: (socket) => socket.on('end', heard).resume().end('bye'),
+      // In the next turn: Node sends no close_notify for what a TLS 1.3 server ends while it still owes the tickets.
+      onConnection: (socket) => setImmediate(() => socket.on('end', heard).resume().end('bye')),
     })
     const { stream } = await connect({ endpoint: here(server.port), verify: dangerouslyAcceptAny() })
     stream.resume()
@@ -264,7 +265,7 @@ describe.each(VERSIONS)('connect by %s', (maxVersion) => {
   })
 
   it('tells a writer by a coded error that the server has ended', async () => {
-    const server = await testServer({ maxVersion, onConnection: (socket) => socket.end('enough') })
+    const server = await testServer({ maxVersion, onConnection: (socket) => setImmediate(() => socket.end('enough')) })
     const { stream } = await connect({ endpoint: here(server.port), verify: dangerouslyAcceptAny() })
     async function* endless() {
       for (;;) {
@@ -447,7 +448,7 @@ describe('connect', () => {
     const { stream } = await connect({ endpoint: here(server.port), verify: dangerouslyAcceptAny() })
     stream.resume()
     stream.write('hello')
-    await once(stream, 'close')
+    await new Promise<void>((resolve) => stream.once('close', () => resolve()))
     expect(stream.errored).toMatchObject({ code: 'ERR_TLACACOCA_TRUNCATED' })
   })
 })

@@ -20,7 +20,7 @@ basicConstraints = critical, CA:TRUE, pathlen:3
 keyUsage = critical, keyCertSign, cRLSign, decipherOnly
 extendedKeyUsage = serverAuth, clientAuth, 1.2.3.4
 subjectKeyIdentifier = hash
-authorityKeyIdentifier = keyid
+authorityKeyIdentifier = keyid:always
 [request]
 subjectAltName = DNS:example.org
 [ca]

@@ -1,0 +1,203 @@
+// A structured logger that is private by default: what a program passes goes through the redactor, what comes out goes
+// through pino. Security events are recorded whatever the level, because the level is about noise and they are not.
+
+import { createRequire } from 'node:module'
+import type { Writable } from 'node:stream'
+import type { Logger as PinoLogger } from 'pino'
+import { FileError } from '../errors.ts'
+import { requireFunction, requireOneOf, requireString, show } from '../internal/arguments.ts'
+import type { Clock } from '../internal/clock.ts'
+import { ConsoleFormat } from './console-format.ts'
+import { type AddressPseudonymizer, createAddressPseudonymizer } from './pseudonym.ts'
+import { Redactor } from './redact.ts'
+
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
+
+/** How much is logged: this and everything more serious. */
+export type LogLevel = (typeof LEVELS)[number]
+
+/** Facts that belong to a message. Any values; what is not fit for a log is left out or replaced. */
+export type LogFields = Readonly<Record<string, unknown>>
+
+export interface LoggerOptions {
+  /** Default `error`: ordinary visits leave no trace. Security events are recorded at every level. */
+  readonly level?: LogLevel
+  /** The file to append to, made with mode 0600. Default: the standard error. */
+  readonly file?: string
+  /** Where to write instead of a file. */
+  readonly stream?: Writable
+  /** `json`, one object a line, or `console`, one line for people. Default `json`. */
+  readonly format?: 'json' | 'console'
+  /** Whether pseudonyms stand for addresses. Default true. */
+  readonly hashAddresses?: boolean
+  /** Names of fields that hold addresses, besides the usual ones such as `ip`, `clientIp` and `remote_addr`. */
+  readonly addressFields?: readonly string[]
+  /** Gives the pseudonyms. Default: `createAddressPseudonymizer()`, with a new key every day. */
+  readonly pseudonymizer?: AddressPseudonymizer
+  /** Whether queries of URLs are kept. Default false: they hold what people typed. */
+  readonly keepQueries?: boolean
+  /** Fields of every line. */
+  readonly fields?: LogFields
+  readonly clock?: Clock
+  /** Told when a line could not be written, say because the disk is full. The program goes on. */
+  readonly onError?: (error: Error) => void
+}
+
+/** Writes log lines. No method throws on account of what is logged, or of where it goes. */
+export interface Logger {
+  readonly level: LogLevel
+  trace(message: string, fields?: LogFields): void
+  debug(message: string, fields?: LogFields): void
+  info(message: string, fields?: LogFields): void
+  warn(message: string, fields?: LogFields): void
+  error(message: string, fields?: LogFields): void
+  fatal(message: string, fields?: LogFields): void
+  /** Something that whoever guards the server wants to know: an attack, a changed pin. Recorded at every level. */
+  security(message: string, fields?: LogFields): void
+  /** The same logger, with fields that stand in each of its lines. */
+  child(fields: LogFields): Logger
+}
+
+/**
+ * Makes a logger.
+ *
+ * @throws {FileError} `ERR_TLACACOCA_FILE_UNWRITABLE` if the file cannot be opened.
+ * @throws {TypeError} If an option is not one of those it can be.
+ * @example
+ * import { createLogger } from 'tlacacoca/logging'
+ *
+ * const log = createLogger({ level: 'info', format: 'console' })
+ * log.info('request', { clientIp: '192.0.2.1', url: 'gemini://example.org/search?my+secret' })
+ * // … INFO request clientIp=addr-… url=gemini://example.org/search?…
+ */
+export function createLogger(options: LoggerOptions = {}): Logger {
+  const { level = 'error', format = 'json', file, stream, onError, addressFields = [], keepQueries = false } = options
+  requireOneOf('level', level, LEVELS)
+  requireOneOf('format', format, ['json', 'console'])
+  if (file !== undefined && stream !== undefined) throw new TypeError('"file" and "stream" exclude each other')
+  if (onError !== undefined) requireFunction('onError', onError)
+  if (!Array.isArray(addressFields)) throw new TypeError(`"addressFields" expected names, got ${show(addressFields)}`)
+  for (const name of addressFields) requireString('addressFields', name)
+
+  const pseudonymOf =
+    options.hashAddresses === false ? null : (options.pseudonymizer ?? createAddressPseudonymizer(clockOf(options)))
+  const redactor = new Redactor({ pseudonymOf, addressFields, keepQueries })
+  const destination = openDestination(file, stream, onError)
+  // Loaded here, by the first logger, and at once, so that a logger can be had without waiting.
+  const pino: typeof import('pino') = createRequire(import.meta.url)('pino')
+  const clock = options.clock ?? Date.now
+  const sink = pino.default(
+    {
+      level,
+      customLevels: { security: 70 },
+      base: null,
+      messageKey: 'message',
+      timestamp: () => `,"time":"${new Date(clock()).toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    format === 'json' ? destination : new ConsoleFormat(destination),
+  )
+  return new PinoBackedLogger(sink, redactor, level, redactor.fields(options.fields ?? {}))
+}
+
+const clockOf = ({ clock }: LoggerOptions): { clock?: Clock } => (clock === undefined ? {} : { clock })
+
+/** Anything that takes whole lines. */
+export interface LineSink {
+  write(line: string): unknown
+}
+
+function openDestination(
+  file: string | undefined,
+  stream: Writable | undefined,
+  onError: ((error: Error) => void) | undefined,
+): LineSink {
+  const report = (error: Error): void => {
+    try {
+      onError?.(error)
+    } catch {
+      // There is nobody left to tell.
+    }
+  }
+  if (stream !== undefined) {
+    // A stream without a listener for errors would end the process.
+    stream.on('error', report)
+    return stream
+  }
+  const pino: typeof import('pino') = createRequire(import.meta.url)('pino')
+  try {
+    const opened = pino.destination(
+      file === undefined ? { dest: 2 } : { dest: file, append: true, mode: 0o600, sync: true },
+    )
+    opened.on('error', report)
+    return opened
+  } catch (cause) {
+    const path = file ?? 'the standard error'
+    throw new FileError('ERR_TLACACOCA_FILE_UNWRITABLE', path, `cannot open the log ${show(path)}`, { cause })
+  }
+}
+
+class PinoBackedLogger implements Logger {
+  readonly level: LogLevel
+  readonly #sink: PinoLogger<'security'>
+  readonly #redactor: Redactor
+  readonly #bound: Readonly<Record<string, unknown>>
+
+  constructor(
+    sink: PinoLogger<'security'>,
+    redactor: Redactor,
+    level: LogLevel,
+    bound: Readonly<Record<string, unknown>>,
+  ) {
+    this.#sink = sink
+    this.#redactor = redactor
+    this.level = level
+    this.#bound = bound
+  }
+
+  trace(message: string, fields?: LogFields): void {
+    this.#write('trace', message, fields)
+  }
+
+  debug(message: string, fields?: LogFields): void {
+    this.#write('debug', message, fields)
+  }
+
+  info(message: string, fields?: LogFields): void {
+    this.#write('info', message, fields)
+  }
+
+  warn(message: string, fields?: LogFields): void {
+    this.#write('warn', message, fields)
+  }
+
+  error(message: string, fields?: LogFields): void {
+    this.#write('error', message, fields)
+  }
+
+  fatal(message: string, fields?: LogFields): void {
+    this.#write('fatal', message, fields)
+  }
+
+  security(message: string, fields?: LogFields): void {
+    this.#write('security', message, fields)
+  }
+
+  child(fields: LogFields): Logger {
+    const bound = { ...this.#bound, ...this.#redactor.fields(fields) }
+    return new PinoBackedLogger(this.#sink, this.#redactor, this.level, bound)
+  }
+
+  #write(level: LogLevel | 'security', message: string, fields: LogFields | undefined): void {
+    if (!this.#sink.isLevelEnabled(level)) return
+    const own = fields === undefined ? {} : this.#redactor.fields(fields)
+    // What a line has by itself cannot be forged by a field of that name: the field gets another one.
+    const safe = Object.entries({ ...this.#bound, ...own }).map(([name, value]) => [
+      OWN_NAMES.has(name) ? `${name}_` : name,
+      value,
+    ])
+    this.#sink[level](Object.fromEntries(safe), this.#redactor.text(String(message)))
+  }
+}
+
+const OWN_NAMES = new Set(['level', 'time', 'message'])

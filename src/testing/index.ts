@@ -1,0 +1,6 @@
+// What `tlacacoca/testing` offers: suites that check an implementation of ours or yours against the promises of its
+// interface, and fakes for tests. No test framework is needed.
+
+export { type FixedClock, fixedClock } from './fixed-clock.ts'
+export { checkPinStore, type PinStoreFixture, type PromiseCheck, pinStorePromises } from './pin-store-contract.ts'
+export { testPeer } from './test-peer.ts'
