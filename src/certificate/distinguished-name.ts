@@ -138,10 +138,12 @@ const SPECIAL = /[\\",+;<>]/g
 const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}]/gu
 
 function escapeValue(attribute: NameAttribute): string {
-  return attribute.value
-    .replace(SPECIAL, '\\$&')
-    .replace(INVISIBLE, (character) => Buffer.from(character).toString('hex').replace(/../g, '\\$&'))
-    .replace(/^[ #]/, '\\$&')
-    // A value of one space has been escaped by the line before.
-    .replace(/(?<!^\\) $/, '\\ ')
+  return (
+    attribute.value
+      .replace(SPECIAL, '\\$&')
+      .replace(INVISIBLE, (character) => Buffer.from(character).toString('hex').replace(/../g, '\\$&'))
+      .replace(/^[ #]/, '\\$&')
+      // A value of one space has been escaped by the line before.
+      .replace(/(?<!^\\) $/, '\\ ')
+  )
 }

@@ -78,8 +78,6 @@ export function createListener(server: Server, tracker: ConnectionTracker): List
           onError(error)
         }
       })
-      // Node goes on with a listen that waits for the name of its host, also after a close.
-      if (closed) server.close()
       const address = listener.address()
       if (address === null) throw new ListenError('the server was closed before it listened')
       return address

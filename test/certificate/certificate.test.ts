@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { Certificate } from '../../src/certificate/certificate.ts'
-import { bytes, craft, crafted, element, generalizedTime, sequence, utcTime } from '../support/crafted-certificates.ts'
+import { bytes, crafted, element, generalizedTime, sequence, utcTime } from '../support/crafted-certificates.ts'
 import { vectorNames, vectorPem } from '../support/vectors.ts'
 
 const MALFORMED = { name: 'CertificateError', code: 'ERR_TLACACOCA_CERTIFICATE_MALFORMED' }

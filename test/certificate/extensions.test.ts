@@ -1,12 +1,21 @@
 import { describe, expect, it } from 'vitest'
 import { Certificate } from '../../src/certificate/certificate.ts'
-import { altNames, bytes, crafted, element, extension, oid, sequence } from '../support/crafted-certificates.ts'
+import {
+  type AltName,
+  altNames,
+  bytes,
+  crafted,
+  element,
+  extension,
+  oid,
+  sequence,
+} from '../support/crafted-certificates.ts'
 import { vectorPem } from '../support/vectors.ts'
 
 const MALFORMED = { name: 'CertificateError', code: 'ERR_TLACACOCA_CERTIFICATE_MALFORMED' }
 
 const withExtension = (id: string, value: Uint8Array) => crafted({ extensions: [extension(id, value)] })
-const withNames = (...names: Parameters<typeof altNames>) => crafted({ extensions: [altNames(...names)] })
+const withNames = (...names: readonly AltName[]) => crafted({ extensions: [altNames(...names)] })
 
 describe('an authority', () => {
   const certificate = Certificate.from(vectorPem('authority'))

@@ -15,7 +15,7 @@ const P521 = '1.3.132.0.35'
 const EC = oid('1.2.840.10045.2.1')
 const RSA = [oid('1.2.840.113549.1.1.1'), bytes('05 00')]
 const point = createECDH('prime256v1').generateKeys()
-const compressed = createECDH('prime256v1').generateKeys(null, 'compressed')
+const compressed = Buffer.from(createECDH('prime256v1').generateKeys('hex', 'compressed'), 'hex')
 
 /** The SubjectPublicKeyInfo of an RSA key from its two integers in hex. */
 function rsaKey(modulus: string, exponent: string): Uint8Array {

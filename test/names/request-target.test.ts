@@ -146,6 +146,7 @@ describe('parseTarget', () => {
   it('keeps the request out of its messages, since it can hold secrets', () => {
     for (const line of [
       'gemini://user:hunter2@example.org/',
+      'gemini://hunter2@example.org/',
       'gemini://example.org/?hunter2%',
       'gemini://example.org/?hunter2#',
       'titan://example.org/;token=hunter2%ff',

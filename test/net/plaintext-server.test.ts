@@ -57,6 +57,7 @@ describe('createPlaintextServer', () => {
   it('answers a client that ends its side with the request', async () => {
     const server = await start(async (connection) => {
       await readRequest(connection.stream)
+      await once(connection.stream.resume(), 'end')
       await new Promise((resolve) => setImmediate(resolve))
       connection.stream.end('2 late\r\n')
     })

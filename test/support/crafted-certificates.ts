@@ -51,8 +51,11 @@ export function extension(id: string, value: Uint8Array, critical: Uint8Array = 
   return sequence(oid(id), critical, element(0x04, value))
 }
 
-/** A subjectAltName extension; each name is `[context tag number, text or octets]`. */
-export function altNames(...names: readonly (readonly [tag: number, value: string | Uint8Array])[]): Uint8Array {
+/** One alternative name: its context tag number, and its text or octets. */
+export type AltName = readonly [tag: number, value: string | Uint8Array]
+
+/** A subjectAltName extension. */
+export function altNames(...names: readonly AltName[]): Uint8Array {
   return extension(
     '2.5.29.17',
     sequence(...names.map(([tag, value]) => element(0x80 + tag, typeof value === 'string' ? utf8(value) : value))),
