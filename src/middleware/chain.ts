@@ -1,4 +1,4 @@
-import { requireFunction, show } from '../internal/arguments.ts'
+import { requireFunction, requireString, show } from '../internal/arguments.ts'
 import {
   ALLOWED,
   type DenialReason,
@@ -12,7 +12,7 @@ import { requireKnownOptions } from './options.ts'
 import { isThenable } from './thenable.ts'
 
 /** What one member of a chain said about one request. */
-export interface ChainDecision<Reason extends string> {
+export interface ChainDecision<Reason extends string = DenialReason> {
   /** The member's name, or `member 2` (from 0) if it has none. */
   readonly middleware: string
   readonly request: MiddlewareRequest
@@ -21,7 +21,7 @@ export interface ChainDecision<Reason extends string> {
   readonly durationMs: number
 }
 
-export interface MiddlewareChainOptions<Reason extends string> {
+export interface MiddlewareChainOptions<Reason extends string = DenialReason> {
   /** Its name if it is a member of another chain. Default `chain`. */
   readonly name?: string
   /** Told of each decision of each member, in order; a denial is the last of its request. */
@@ -70,6 +70,7 @@ export class MiddlewareChain<Reason extends string = DenialReason> implements Mi
   constructor(members: readonly Middleware<Reason>[], options: MiddlewareChainOptions<Reason> = {}) {
     requireKnownOptions('options', options, ['name', 'onDecision', 'onError'])
     if (!Array.isArray(members)) throw new TypeError(`"members" expected an array, got ${show(members)}`)
+    if (options.name !== undefined) requireString('name', options.name)
     if (options.onDecision !== undefined) requireFunction('onDecision', options.onDecision)
     if (options.onError !== undefined) requireFunction('onError', options.onError)
     // A copy: nobody can take a member out later.
@@ -139,8 +140,10 @@ export class MiddlewareChain<Reason extends string = DenialReason> implements Mi
     if (failed) this.#report(result.cause, facts)
     if (onDecision === undefined) return
     const durationMs = performance.now() - startMs
+    // A copy, since the original is what the caller will act on.
+    const told: Answer<Reason> = result.allowed === true ? ALLOWED : { ...result }
     callListener(
-      () => onDecision({ ...facts, result, durationMs }),
+      () => onDecision({ ...facts, result: told, durationMs }),
       (error) => this.#report(error, facts),
     )
   }

@@ -37,7 +37,7 @@ export interface RateLimiterOptions extends Partial<BucketOptions> {
  * request costs more than a bucket holds and never will.
  *
  * Memory is fixed at construction. A flood of new addresses can neither make it grow, nor make it forget who has used
- * up his tokens, nor lock out anybody who has some.
+ * up their tokens, nor lock out anybody who has some.
  *
  * `decide` throws a `RangeError` if the cost is not a finite number above 0; in a chain that is a refusal.
  *

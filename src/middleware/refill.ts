@@ -22,17 +22,24 @@ export interface BucketOptions {
 }
 
 /** What a bucket answers to a request for tokens. */
-export type TokenBucketResult =
-  | { readonly allowed: true /** Tokens left, which may be a fraction. */; readonly remaining: number }
-  | {
-      readonly allowed: false
-      readonly remaining: number
-      /**
-       * After how many whole seconds the same request passes if nothing else is taken. Missing if it never will,
-       * because it asks for more than the bucket holds.
-       */
-      readonly retryAfterSeconds?: number
-    }
+export type TokenBucketResult = TokensTaken | TokensMissing
+
+export interface TokensTaken {
+  readonly allowed: true
+  /** Tokens left, which may be a fraction. */
+  readonly remaining: number
+}
+
+export interface TokensMissing {
+  readonly allowed: false
+  /** Tokens left, which may be a fraction. */
+  readonly remaining: number
+  /**
+   * After how many whole seconds the same request passes if nothing else is taken. Missing if it never will, because
+   * it asks for more than the bucket holds.
+   */
+  readonly retryAfterSeconds?: number
+}
 
 export class Refill {
   readonly unitsPerMs: number
@@ -91,7 +98,7 @@ const MAX_RATE = MAX_UNITS_PER_MS * 1000
 const MAX_UNITS = 2 ** 51
 const MAX_CAPACITY = 1e12
 
-/** The simplest fraction that equals `value`, or comes closest within the bounds: its last continued fraction. */
+/** The simplest fraction that equals `value`, or one close to it within the bounds, by its continued fraction. */
 function fraction(value: number, maxNumerator: number, maxDenominator: number): [number, number] {
   let [n0, d0, n1, d1] = [0, 1, 1, 0]
   let rest = value

@@ -32,11 +32,11 @@ export class Problems {
     this.#list.push({ line: lastLine, column: 1, message })
   }
 
-  /** What came since the last call. */
+  /** What came since the last call, in the order of the file. */
   take(): FileProblem[] {
     const list = this.#list
     this.#list = []
-    return list
+    return list.sort((a, b) => a.line - b.line || a.column - b.column)
   }
 }
 

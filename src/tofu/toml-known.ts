@@ -63,8 +63,7 @@ export class HashedKnownPins implements KnownPins {
     this.#mix(subject)
     if (!isAfterHost && this.#includes(HOST)) this.#onRepetition(line)
     this.#insert(PINNED)
-    // The end of a digest is as random as all of it.
-    this.#mix(digest.slice(-16))
+    this.#mix(digest)
     if (!this.#insert(DIGEST)) this.#onRepetition(line)
   }
 

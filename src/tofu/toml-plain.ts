@@ -44,9 +44,11 @@ export class PlainReader {
 
   /** Reads all lines that are complete. */
   push(chunk: string): void {
-    // A bare U+FFFD is what became of bytes that are not UTF-8.
-    if (chunk.includes('\ufffd')) throw new NotPlain(this.#line + 1)
     const text = this.#rest + chunk
+    // A bare U+FFFD is what became of bytes that are not UTF-8.
+    if (chunk.includes('\ufffd')) {
+      throw new NotPlain(this.#line + text.slice(0, text.indexOf('\ufffd')).split('\n').length)
+    }
     const hasEscapes = text.includes('\\')
     let start = 0
     for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {

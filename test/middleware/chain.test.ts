@@ -240,6 +240,15 @@ describe('listeners', () => {
     }
   })
 
+  it('cannot turn a denial into a yes by changing what they were told', async () => {
+    for (const member of [no, laterNo, throwing]) {
+      const chain = new MiddlewareChain([member], {
+        onDecision: ({ result }) => Object.assign(result, { allowed: true }),
+      })
+      expect(await chain.process(request())).toMatchObject({ allowed: false })
+    }
+  })
+
   it('that fail are reported to onError', async () => {
     const errors: unknown[] = []
     const onError = (error: unknown): void => void errors.push(error)

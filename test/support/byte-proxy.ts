@@ -8,6 +8,8 @@ export interface ByteProxy {
   readonly port: number
   /** All that clients have sent so far. */
   fromClient(): Buffer
+  /** From here on what is said about the end holds. Before, it would hold up the handshake. */
+  watchForEnd(): void
 }
 
 /** How the server's bytes are passed on, and what happens at their end. Default: as they are. */
@@ -25,6 +27,7 @@ export interface Tampering {
 
 export async function byteProxy(target: number, tampering: Tampering = {}): Promise<ByteProxy> {
   const sent: Buffer[] = []
+  let watching = false
   const sockets = new Set<Socket>()
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
     const upstream = connect({ port: target, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
@@ -48,7 +51,7 @@ export async function byteProxy(target: number, tampering: Tampering = {}): Prom
     }
     let late = Buffer.alloc(0)
     upstream.on('data', (chunk) => {
-      if (tampering.end === undefined) {
+      if (tampering.end === undefined || !watching) {
         passOn(chunk)
         return
       }
@@ -71,12 +74,15 @@ export async function byteProxy(target: number, tampering: Tampering = {}): Prom
       else setImmediate(() => client.resetAndDestroy())
     })
   })
+  const watchForEnd = (): void => {
+    watching = true
+  }
   const port = await listening(server)
   onTestFinished(() => {
     for (const socket of sockets) socket.destroy()
     server.close()
   })
-  return { port, fromClient: () => Buffer.concat(sent) }
+  return { port, fromClient: () => Buffer.concat(sent), watchForEnd }
 }
 
 /** Cuts a stream of TLS into whole records. */

@@ -48,6 +48,7 @@ describe.each(VERSIONS)('by %s', (maxVersion) => {
       endpoint: endpointFrom('localhost', proxy.port),
       verify: dangerouslyAcceptAny(),
     })
+    proxy.watchForEnd()
     stream.write('go')
     return stream
   }
@@ -151,6 +152,7 @@ describe.each(VERSIONS)('by %s', (maxVersion) => {
       endpoint: endpointFrom('localhost', proxy.port),
       verify: dangerouslyAcceptAny(),
     })
+    proxy.watchForEnd()
     stream.write('go')
     const { sink, got } = slowSink()
     await expect(pipeline(stream, sink)).rejects.toMatchObject({ code: 'ERR_TLACACOCA_CONNECTION_BROKEN' })

@@ -191,7 +191,7 @@ describe.each<{ where: string; open: () => Promise<PinStore> }>([
       const dry = await store.importToml(file, { ...mode, dryRun: true })
       expect(await pinned(store)).toEqual(known)
       expect(await store.importToml(file, mode)).toEqual(dry)
-      const broken = await written('[hosts]\n')
+      const broken = await written('[hosts\n')
       expect(await failure(store.importToml(broken, { ...mode, dryRun: true }))).toMatchObject({
         code: 'ERR_TLACACOCA_IMPORT_INVALID',
       })

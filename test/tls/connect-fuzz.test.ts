@@ -1,0 +1,164 @@
+// Connections in memory, with somebody in the middle who damages what the server says: turns bits, cuts, repeats, drops
+// and inserts bytes, and cuts everything into odd pieces. Whatever he does, there is an answer: the whole text and a proper
+// end, or an error with a code. Never a part of the text that looks whole, a hang, or an exception that nobody catches.
+
+import { text } from 'node:stream/consumers'
+import { TLSSocket } from 'node:tls'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { TlacacocaError } from '../../src/errors.ts'
+import { parseEndpoint } from '../../src/names/endpoint.ts'
+import { type ClientContext, createClientContext } from '../../src/tls/client-context.ts'
+import { shakeHands } from '../../src/tls/client-handshake.ts'
+import { ClientStream } from '../../src/tls/client-stream.ts'
+import { Deadline } from '../../src/tls/deadline.ts'
+import { pins } from '../../src/tls/verifiers/pins.ts'
+import { type ForgedCertificate, forgeCertificate } from '../support/forged-certificates.ts'
+import { type MemoryEnd, memoryPair } from '../support/memory-pair.ts'
+
+const ROUNDS = 1250
+const ANSWER = 'the whole answer, '.repeat(40)
+
+let server: ForgedCertificate
+let me: ForgedCertificate
+let context: ClientContext
+
+beforeAll(async () => {
+  server = forgeCertificate()
+  me = forgeCertificate({ commonName: 'me' })
+  context = await createClientContext({ identity: { cert: me.certPem, key: me.keyPem } })
+})
+
+/** Pseudo-random numbers below n, the same for the same seed (mulberry32). */
+function randomFrom(seed: number): (n: number) => number {
+  let state = seed
+  return (n) => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * n)
+  }
+}
+
+type Damage = (bytes: Buffer, at: number, random: (n: number) => number) => Buffer
+const DAMAGES: readonly Damage[] = [
+  (bytes, at, random) => {
+    const copy = Buffer.from(bytes)
+    copy.writeUInt8(copy.readUInt8(at) ^ (1 << random(8)), at)
+    return copy
+  },
+  (bytes, at) => bytes.subarray(0, at),
+  (bytes, at, random) => Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 1 + random(40))]),
+  (bytes, at, random) => Buffer.concat([bytes.subarray(0, at), bytes.subarray(at > 60 ? at - random(60) : 0)]),
+  (bytes, at, random) => {
+    const junk = Buffer.from(Array.from({ length: 1 + random(40) }, () => random(256)))
+    return Buffer.concat([bytes.subarray(0, at), junk, bytes.subarray(at)])
+  },
+]
+
+/** The server's end of the wire, for the server, with the damage done after so many bytes. */
+function damaged(network: MemoryEnd, random: (n: number) => number, { harmless }: { harmless: boolean }): MemoryEnd {
+  const [inner, forServer] = memoryPair()
+  network.on('data', (chunk) => inner.write(chunk)).on('end', () => inner.end())
+  // Handshakes are some 900 bytes of the server, with the answer some 1,900.
+  let until = harmless ? Number.POSITIVE_INFINITY : random(2000)
+  inner.on('data', (chunk: Buffer) => {
+    let bytes = chunk
+    if (until < chunk.length) {
+      bytes = (DAMAGES[random(DAMAGES.length)] ?? ((same: Buffer) => same))(chunk, until, random)
+      until = Number.POSITIVE_INFINITY
+    }
+    until -= chunk.length
+    for (let at = 0; at < bytes.length; ) {
+      const end = at + 1 + random(400)
+      if (!network.writableEnded) network.write(bytes.subarray(at, end))
+      at = end
+    }
+  })
+  inner.on('end', () => network.end())
+  return forServer
+}
+
+async function connection(seed: number, maxVersion: 'TLSv1.2' | 'TLSv1.3', harmless: boolean): Promise<string> {
+  const random = randomFrom(seed)
+  const [transport, network] = memoryPair()
+  let moved = 0
+  transport.on('data', () => moved++)
+  network.on('data', () => moved++)
+  const served = new TLSSocket(damaged(network, random, { harmless }), {
+    isServer: true,
+    cert: server.certPem,
+    key: server.keyPem,
+    requestCert: true,
+    rejectUnauthorized: false,
+    maxVersion,
+  })
+  served.on('error', () => network.end())
+  served.on('data', () => served.end(ANSWER))
+
+  // Damage can leave both sides waiting for each other, as it does in life. There, sooner or later, somebody hangs up.
+  let still = 0
+  let before = 0
+  let over = false
+  const hangUp = (): void => {
+    still = moved === before ? still + 1 : 0
+    before = moved
+    if (still === 30) network.end()
+    if (!over) setImmediate(hangUp)
+  }
+  setImmediate(hangUp)
+
+  const deadline = new Deadline({ to: 'memory', timeoutMs: 5000, verifyTimeoutMs: 5000, signal: undefined })
+  try {
+    const secure = await shakeHands(transport, {
+      endpoint: parseEndpoint('example.org:1965'),
+      context,
+      serverName: 'example.org',
+      verify: random(2) === 0 ? pins([server.certificate.fingerprint]) : late(server.certificate.fingerprint),
+      deadline,
+      onIdentityInClear: () => {},
+    })
+    const stream = new ClientStream(secure)
+    stream.write('request')
+    const answer = await text(stream)
+    expect(answer).toBe(ANSWER)
+    return 'whole'
+  } catch (error) {
+    if (!(error instanceof TlacacocaError)) throw error
+    expect(error.code).not.toBe('ERR_TLACACOCA_TIMEOUT')
+    return error.code
+  } finally {
+    over = true
+    deadline.close()
+    served.destroy()
+    network.destroy()
+  }
+}
+
+function late(fingerprint: string) {
+  const pinned = pins([fingerprint])
+  return {
+    name: 'late',
+    verify: async (candidate: Parameters<typeof pinned.verify>[0]) => {
+      await new Promise((resolve) => setImmediate(resolve))
+      return pinned.verify(candidate)
+    },
+  }
+}
+
+describe.each(['TLSv1.2', 'TLSv1.3'] as const)('by %s', (maxVersion) => {
+  it('a connection that is only cut into pieces works', async () => {
+    for (let seed = 0; seed < 50; seed++) expect(await connection(seed, maxVersion, true)).toBe('whole')
+  })
+
+  it(`${ROUNDS} damaged connections all come to an answer`, { timeout: 120_000 }, async () => {
+    const outcomes = new Map<string, number>()
+    for (let seed = 1; seed <= ROUNDS; seed++) {
+      const outcome = await connection(seed, maxVersion, false)
+      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
+    }
+    // The damage was real, and fell on every stage.
+    expect(outcomes.get('ERR_TLACACOCA_HANDSHAKE_FAILED')).toBeGreaterThan(ROUNDS / 20)
+    expect(outcomes.get('ERR_TLACACOCA_CONNECTION_BROKEN')).toBeGreaterThan(ROUNDS / 50)
+    expect(outcomes.get('ERR_TLACACOCA_TRUNCATED')).toBeGreaterThan(0)
+  })
+})
