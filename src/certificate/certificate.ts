@@ -1,14 +1,14 @@
 // One X.509 certificate: its exact DER, and a lazy reading of it.
 //
-// Most certificates are only fingerprinted, so making a `Certificate` costs a copy and a walk over the outermost
-// elements; each fact is read when it is first asked for. The reading is ours and not OpenSSL's: `new X509Certificate`
-// takes 105 us on Node 20, and some keys make OpenSSL abort the process (see public-key.ts).
+// Most certificates are only fingerprinted, so making a `Certificate` costs a copy, a hash and a walk over the outermost
+// elements; every other fact is read when it is first asked for. The reading is ours and not OpenSSL's: `new
+// X509Certificate` takes 105 us on Node 20, and some keys make Node abort the process (see public-key.ts).
 //
 // Liberal in what has a fingerprint, strict in what is read: version 1, a negative serial, an empty subject, an unknown
 // critical extension are all fine, while a fact that is malformed throws `CertificateError` each time it is asked for. It
 // never reads as absent, as false or as NaN.
 //
-// Invariant: the bytes never change. What goes in is copied, and what comes out is a copy.
+// Invariant: nothing about a certificate ever changes. What goes in is copied, what comes out is a copy or frozen.
 
 import { hash, type KeyObject, X509Certificate } from 'node:crypto'
 import { CertificateError } from '../errors.ts'
@@ -52,13 +52,18 @@ export type CertificateValidity = 'valid' | 'expired' | 'not_yet_valid'
  * @example
  * import { readFile } from 'node:fs/promises'
  * import { Certificate } from 'tlacacoca/certificate'
+ *
  * const certificate = Certificate.from(await readFile('cert.pem'))
  * console.log(certificate.fingerprint, certificate.subject.toString(), certificate.notAfter)
  */
 export class Certificate {
+  /**
+   * SHA-256 of the DER: `sha256:` and 64 hex digits. It is the one fact that is not lazy: as a property of its own it is
+   * what a debugger shows, and what tells two certificates apart for whatever compares objects by their properties.
+   */
+  readonly fingerprint: Fingerprint
   readonly #der: Uint8Array
   readonly #at: CertificateOutline
-  #fingerprint: Fingerprint | undefined
   #sha512: Fingerprint | undefined
   #publicKeyFingerprint: Fingerprint | undefined
   #subject: DistinguishedName | undefined
@@ -71,6 +76,8 @@ export class Certificate {
   private constructor(der: Uint8Array) {
     this.#at = outlineOf(der)
     this.#der = der
+    this.fingerprint = certificateFingerprint(der)
+    Object.freeze(this)
   }
 
   /**
@@ -85,13 +92,7 @@ export class Certificate {
 
   /** The DER, in a copy. */
   get der(): Uint8Array {
-    return this.#copy(0, this.#der.length)
-  }
-
-  /** SHA-256 of the DER: `sha256:` and 64 hex digits. */
-  get fingerprint(): Fingerprint {
-    this.#fingerprint ??= certificateFingerprint(this.#der)
-    return this.#fingerprint
+    return new Uint8Array(this.#der)
   }
 
   /** SHA-512 of the DER: `sha512:` and 128 hex digits. */
@@ -102,7 +103,7 @@ export class Certificate {
 
   /** SHA-256 of the public key: `spki-sha256:` and 64 hex digits. It stays the same when a certificate is renewed. */
   get publicKeyFingerprint(): Fingerprint {
-    this.#publicKeyFingerprint ??= publicKeyFingerprint(this.#der.subarray(this.#at.spki, this.#at.spkiEnd))
+    this.#publicKeyFingerprint ??= publicKeyFingerprint(this.#view('spki', 'spkiEnd'))
     return this.#publicKeyFingerprint
   }
 
@@ -113,29 +114,29 @@ export class Certificate {
 
   /** The SubjectPublicKeyInfo in DER: the public key with its algorithm. */
   get subjectPublicKeyInfo(): Uint8Array {
-    return this.#copy(this.#at.spki, this.#at.spkiEnd)
+    return new Uint8Array(this.#view('spki', 'spkiEnd'))
   }
 
   /** Whom the certificate is about, according to itself. */
   get subject(): DistinguishedName {
-    this.#subject ??= readName(this.#der.subarray(this.#at.subject, this.#at.spki), 'the subject')
+    this.#subject ??= readName(this.#view('subject', 'spki'), 'the subject')
     return this.#subject
   }
 
   /** Who signed it, according to itself. */
   get issuer(): DistinguishedName {
-    this.#issuer ??= readName(this.#der.subarray(this.#at.issuer, this.#at.validity), 'the issuer')
+    this.#issuer ??= readName(this.#view('issuer', 'validity'), 'the issuer')
     return this.#issuer
   }
 
   /** The subject's DER. */
   get subjectDer(): Uint8Array {
-    return this.#copy(this.#at.subject, this.#at.spki)
+    return new Uint8Array(this.#view('subject', 'spki'))
   }
 
   /** The issuer's DER. */
   get issuerDer(): Uint8Array {
-    return this.#copy(this.#at.issuer, this.#at.validity)
+    return new Uint8Array(this.#view('issuer', 'validity'))
   }
 
   /**
@@ -143,7 +144,7 @@ export class Certificate {
    * self-issued one is self-signed: the signature is not looked at.
    */
   get isSelfIssued(): boolean {
-    return Buffer.compare(this.subjectDer, this.issuerDer) === 0
+    return Buffer.compare(this.#view('subject', 'spki'), this.#view('issuer', 'validity')) === 0
   }
 
   /** The serial number in lower-case hex, whole octets, with a minus sign in front if it is negative. */
@@ -242,8 +243,8 @@ export class Certificate {
    * (RFC 5280 section 4.1.1.2).
    */
   get signatureAlgorithm(): SignatureAlgorithm {
-    const inner = this.#der.subarray(this.#at.signatureAlgorithm, this.#at.issuer)
-    const outer = this.#der.subarray(this.#at.tbsEnd, this.#at.signature)
+    const inner = this.#view('signatureAlgorithm', 'issuer')
+    const outer = this.#view('tbsEnd', 'signature')
     if (Buffer.compare(inner, outer) !== 0) throw malformed('it names two different signature algorithms')
     return readSignatureAlgorithm(outer)
   }
@@ -289,7 +290,7 @@ export class Certificate {
    * @throws {CertificateError} ERR_TLACACOCA_CERTIFICATE_MALFORMED or ERR_TLACACOCA_CERTIFICATE_UNSUPPORTED.
    */
   publicKey(): KeyObject {
-    return keyObjectOf(this.#der.subarray(this.#at.spki, this.#at.spkiEnd))
+    return keyObjectOf(this.#view('spki', 'spkiEnd'))
   }
 
   /** Whether another certificate is the same, octet by octet. */
@@ -299,11 +300,12 @@ export class Certificate {
 
   /** @internal What the signature is over: the TBSCertificate in DER. */
   get tbsDer(): Uint8Array {
-    return this.#copy(this.#at.tbs, this.#at.tbsEnd)
+    return new Uint8Array(this.#view('tbs', 'tbsEnd'))
   }
 
-  #copy(start: number, end: number): Uint8Array {
-    return new Uint8Array(this.#der.subarray(start, end))
+  /** The bytes from one part up to another, which must not get out. */
+  #view(from: keyof CertificateOutline, to: keyof CertificateOutline): Uint8Array {
+    return this.#der.subarray(this.#at[from], this.#at[to])
   }
 
   #validity(): { readonly notBefore: number; readonly notAfter: number } {
@@ -318,7 +320,7 @@ export class Certificate {
   }
 
   #publicKeyInfo(): PublicKeyInfo {
-    this.#key ??= readPublicKeyInfo(this.#der.subarray(this.#at.spki, this.#at.spkiEnd))
+    this.#key ??= readPublicKeyInfo(this.#view('spki', 'spkiEnd'))
     return this.#key
   }
 

@@ -66,6 +66,7 @@ const MAX_TEXT = 400
  * @throws {InvalidNameError} ERR_TLACACOCA_FINGERPRINT_INVALID for anything else, SHA-1 included.
  * @example
  * import { parseFingerprint } from 'tlacacoca/certificate'
+ *
  * const pinned = parseFingerprint('SHA256:FGpLJ3GyogDwWNDlFrr2+CTxkT8QUK0tcRGFgmUzolc')
  * console.log(pinned) // sha256:146a4b2771b2a200f058d0e516baf6f824f1913f1050ad2d711185826533a257
  */
@@ -130,6 +131,7 @@ export function fingerprintSubject(fingerprint: Fingerprint): FingerprintSubject
  *
  * @example
  * import { formatFingerprint, parseFingerprint } from 'tlacacoca/certificate'
+ *
  * const fingerprint = parseFingerprint('146a4b2771b2a200f058d0e516baf6f824f1913f1050ad2d711185826533a257')
  * console.log(formatFingerprint(fingerprint, 'colons')) // 14:6A:4B:27:…
  */

@@ -34,6 +34,7 @@ export interface HostnameOptions {
  * @throws {CertificateError} ERR_TLACACOCA_CERTIFICATE_MALFORMED if the certificate or its names cannot be read.
  * @example
  * import { isCertificateValidForHostname, loadCertificate } from 'tlacacoca/certificate'
+ *
  * const certificate = await loadCertificate('cert.pem')
  * console.log(isCertificateValidForHostname(certificate, 'www.example.org'))
  */
@@ -43,16 +44,17 @@ export function isCertificateValidForHostname(
   options: HostnameOptions = {},
 ): boolean {
   requireString('host', host)
-  const { subject, subjectAltNames, extensions } = Certificate.from(certificate)
+  const read = Certificate.from(certificate)
+  const { dns, ip } = read.subjectAltNames
   const reference = referenceOf(host)
   if (reference === null) return false
-  if (reference.isAddress) return subjectAltNames.ip.includes(reference.host)
+  if (reference.isAddress) return ip.includes(reference.host)
 
-  if (subjectAltNames.dns.some((presented) => matches(presented, reference.host))) return true
+  if (dns.some((presented) => matches(presented, reference.host))) return true
   if (options.dangerouslyAllowCommonName !== true) return false
-  if (extensions.some((each) => each.oid === EXTENSION.subjectAltName)) return false
+  if (read.extensions.some((each) => each.oid === EXTENSION.subjectAltName)) return false
   // Of several common names nobody knows which one is meant, so none of them is.
-  const [commonName, ...others] = subject.valuesOf('CN')
+  const [commonName, ...others] = read.subject.valuesOf('CN')
   return commonName !== undefined && others.length === 0 && matches(commonName, reference.host)
 }
 

@@ -51,6 +51,7 @@ export interface CertificateInfo {
  *   each part by itself.
  * @example
  * import { getCertificateInfo, loadCertificate } from 'tlacacoca/certificate'
+ *
  * const info = getCertificateInfo(await loadCertificate('cert.pem'))
  * console.log(`${info.subject}, ${info.key.type} ${info.key.size}, until ${info.notAfter.toISOString()}`)
  * console.log(JSON.stringify(info, null, 2))

@@ -28,6 +28,7 @@ export const MAX_CERTIFICATE_FILE_BYTES = 1024 * 1024
  * @throws {CertificateError} ERR_TLACACOCA_CERTIFICATE_MALFORMED if it does not hold exactly one certificate.
  * @example
  * import { loadCertificate } from 'tlacacoca/certificate'
+ *
  * const certificate = await loadCertificate('cert.pem')
  * console.log(certificate.subject.commonName, certificate.notAfter)
  */
@@ -44,6 +45,7 @@ export async function loadCertificate(path: string): Promise<Certificate> {
  * @example
  * import { readFile } from 'node:fs/promises'
  * import { parseCertificates } from 'tlacacoca/certificate'
+ *
  * const [own, ...authorities] = parseCertificates(await readFile('fullchain.pem', 'utf8'))
  * console.log(own?.fingerprint, authorities.length)
  */
@@ -61,6 +63,7 @@ export function parseCertificates(pem: string): Certificate[] {
  * @example
  * import { readFile } from 'node:fs/promises'
  * import { getCertificateFingerprint } from 'tlacacoca/certificate'
+ *
  * const pem = await readFile('cert.pem', 'utf8')
  * console.log(getCertificateFingerprint(pem)) // sha256:146a4b27…
  * console.log(getCertificateFingerprint(pem, { of: 'public-key' })) // spki-sha256:d9a58b8f…
@@ -86,6 +89,7 @@ export function getCertificateFingerprint(certificate: CertificateInput, options
  * @throws {CertificateError} ERR_TLACACOCA_CERTIFICATE_MALFORMED
  * @example
  * import { getCertificateFingerprintFromPath } from 'tlacacoca/certificate'
+ *
  * console.log(await getCertificateFingerprintFromPath('cert.pem'))
  */
 export async function getCertificateFingerprintFromPath(
@@ -102,6 +106,7 @@ export async function getCertificateFingerprintFromPath(
  * @throws {CertificateError} ERR_TLACACOCA_CERTIFICATE_MALFORMED if its dates cannot be read; it is never "not expired" then.
  * @example
  * import { isCertificateExpired, loadCertificate } from 'tlacacoca/certificate'
+ *
  * const inAMonth = new Date(Date.now() + 30 * 86_400_000)
  * if (isCertificateExpired(await loadCertificate('cert.pem'), { at: inAMonth })) console.log('time to renew')
  */
@@ -116,6 +121,7 @@ export function isCertificateExpired(certificate: CertificateInput, options: { r
  * @throws {CertificateError} ERR_TLACACOCA_CERTIFICATE_MALFORMED if its dates cannot be read.
  * @example
  * import { isCertificateNotYetValid, loadCertificate } from 'tlacacoca/certificate'
+ *
  * console.log(isCertificateNotYetValid(await loadCertificate('cert.pem')))
  */
 export function isCertificateNotYetValid(certificate: CertificateInput, options: { readonly at?: Date } = {}): boolean {

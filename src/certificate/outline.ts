@@ -39,6 +39,9 @@ export function outlineOf(der: Uint8Array): CertificateOutline {
   if (elementEnd(der, signature, end, TAG.bitString, 'the signature') !== end) {
     throw malformed('there is something after its signature')
   }
+  // Every signature is whole octets, so no bits may be marked as unused. OpenSSL accepts the mark and clears those bits in
+  // what it hands on, which would give one certificate two fingerprints.
+  if (der[contentStart(der, signature)] !== 0) throw malformed('its signature is not whole octets')
 
   const first = contentStart(der, tbs)
   const version = der[first] === VERSION ? first : -1

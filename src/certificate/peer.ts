@@ -2,7 +2,8 @@
 // hold the private key. Authorisation works on peers only, so that no text, file or header can be taken for one.
 //
 // Invariant: only `tls/` calls `mintPeer` and `mintVerifiedPeer` (the layering test sees to it), and only for a
-// handshake that has finished, or in which the proof of possession has been checked.
+// handshake that has finished, or in which the proof of possession has been checked. Peers are frozen: whoever passes one
+// on knows that it is still the one that came out of the handshake.
 
 import type { Endpoint } from '../names/endpoint.ts'
 import type { Certificate } from './certificate.ts'
@@ -48,7 +49,7 @@ export class Peer {
   constructor(mint: symbol, facts: PeerFacts) {
     if (mint !== MINT) throw new TypeError('a Peer comes from a TLS connection and cannot be constructed')
     this.certificate = facts.certificate
-    this.chain = facts.chain
+    this.chain = Object.freeze([...facts.chain])
     this.protocol = facts.protocol
     this.issuance = facts.issuance ?? 'not_checked'
     this.issuanceProblem = facts.issuanceProblem ?? null
@@ -92,10 +93,16 @@ export class VerifiedPeer extends Peer {
 
 /** @internal */
 export function mintPeer(facts: PeerFacts): Peer {
-  return new Peer(MINT, facts)
+  return freeze(new Peer(MINT, facts))
 }
 
 /** @internal */
 export function mintVerifiedPeer(facts: PeerFacts, endpoint: Endpoint, acceptedBy: string): VerifiedPeer {
-  return new VerifiedPeer(MINT, facts, endpoint, acceptedBy)
+  return freeze(new VerifiedPeer(MINT, facts, endpoint, acceptedBy))
+}
+
+// `Object.freeze` returns a `Readonly<Peer>`, which for the compiler has lost the private field.
+function freeze<P extends Peer>(peer: P): P {
+  Object.freeze(peer)
+  return peer
 }

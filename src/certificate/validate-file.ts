@@ -62,6 +62,7 @@ export interface ValidateFileOptions {
  * @returns `valid` is true if and only if `problems` is empty. Whatever the files hold is an outcome and not an error.
  * @example
  * import { validateCertificateFile } from 'tlacacoca/certificate'
+ *
  * const { valid, problems } = await validateCertificateFile('cert.pem', { keyPath: 'key.pem' })
  * if (!valid) for (const { code, message } of problems) console.error(`${code}: ${message}`)
  */
@@ -136,13 +137,10 @@ function problemsOf(certificate: Certificate, at: Date): CertificateFileProblem[
     const weakness = weaknessOfSignature(certificate)
     if (weakness !== null) add('weak_signature', weakness)
   })
-  attempt(problems, () => [certificate.version, certificate.serialNumber, certificate.subject, certificate.issuer])
-  attempt(problems, () => [
-    certificate.subjectAltNames,
-    certificate.pathLength,
-    certificate.keyUsage,
-    certificate.extendedKeyUsage,
-  ])
+  const others = ['version', 'serialNumber', 'subject', 'issuer', 'subjectAltNames', 'isCA', 'keyUsage'] as const
+  for (const fact of [...others, 'extendedKeyUsage', 'subjectKeyIdentifier', 'authorityKeyIdentifier'] as const) {
+    attempt(problems, () => certificate[fact])
+  }
   return problems
 }
 
@@ -154,8 +152,7 @@ async function keyProblems(
   const problems: CertificateFileProblem[] = []
   try {
     const bytes = await readFileBytes(path, { maxBytes: MAX_CERTIFICATE_FILE_BYTES })
-    // Windows reports modes that say nothing about who may read.
-    if (process.platform !== 'win32' && ((await stat(path)).mode & 0o077) !== 0) {
+    if (await isOpenToOthers(path)) {
       problems.push({
         code: 'key_readable_by_others',
         message: `${path} is open to others than its owner; use mode 0600`,
@@ -173,6 +170,12 @@ async function keyProblems(
     else throw error
   }
   return problems
+}
+
+/** Windows reports modes that say nothing about who may read. What has just been read and is gone now is nobody's. */
+async function isOpenToOthers(path: string): Promise<boolean> {
+  const stats = await stat(path).catch(() => null)
+  return process.platform !== 'win32' && stats !== null && (stats.mode & 0o077) !== 0
 }
 
 /** Runs what reads a certificate, and notes if it cannot be read. */

@@ -60,7 +60,9 @@ export async function openSqlite(path: string, schema: SqliteSchema, options: Sq
   } catch (error) {
     const reason = whyUnwritable(error)
     if (reason === null) throw error
-    const db = connect(await copyOf(path, error))
+    const copy = await copyOf(path)
+    if (copy === null) throw error
+    const db = connect(copy)
     if (versionOf(db) !== schema.migrations.length) {
       db.close()
       throw error
@@ -344,18 +346,23 @@ function setJournalMode(bytes: Buffer, mode: typeof WAL | typeof ROLLBACK): void
   bytes[19] = mode
 }
 
-/** A copy of the file that SQLite can open without files beside it. */
-async function copyOf(path: string, reason: unknown): Promise<Buffer> {
-  const before = await stat(path)
-  const bytes = await readFile(path)
-  const after = await stat(path)
-  // Pages in the log would be missing from the copy, and a checkpoint in between would tear it.
-  const still = before.mtimeMs === after.mtimeMs && before.size === after.size && bytes.length === after.size
-  // Bytes 16 and 17 are the page size (1 means 65,536); see `requireWholePages`.
-  const whole = bytes.length % (bytes.readUInt16BE(16) === 1 ? 65_536 : bytes.readUInt16BE(16)) === 0
-  if (!still || !whole || (await hasUnmergedLog(path))) throw reason
-  setJournalMode(bytes, ROLLBACK)
-  return bytes
+/** A copy of the file that SQLite can open without files beside it; null if that would not be what is stored. */
+async function copyOf(path: string): Promise<Buffer | null> {
+  try {
+    const before = await stat(path)
+    const bytes = await readFile(path)
+    const after = await stat(path)
+    // Pages in the log would be missing from the copy, and a checkpoint in between would tear it.
+    const still = before.mtimeMs === after.mtimeMs && before.size === after.size && bytes.length === after.size
+    // Bytes 16 and 17 are the page size (1 means 65,536); see `requireWholePages`.
+    const pageSize = bytes.readUInt16BE(16) === 1 ? 65_536 : bytes.readUInt16BE(16)
+    if (!still || bytes.length % pageSize !== 0 || (await hasUnmergedLog(path))) return null
+    setJournalMode(bytes, ROLLBACK)
+    return bytes
+  } catch {
+    // What kept the file itself from being opened is the better reason.
+    return null
+  }
 }
 
 async function hasUnmergedLog(path: string): Promise<boolean> {

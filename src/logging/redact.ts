@@ -58,7 +58,7 @@ export class Redactor {
   /** The fields of a log line. Names that a line has anyway are not overwritten by them. */
   fields(fields: unknown): { [key: string]: LogValue } {
     const value = this.#value(fields, '', [])
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : { value }
+    return isRecord(value) ? { ...value } : { value }
   }
 
   #value(value: unknown, field: string, above: readonly object[]): LogValue {
@@ -135,6 +135,9 @@ export class Redactor {
     }
   }
 }
+
+const isRecord = (value: LogValue): value is { readonly [key: string]: LogValue } =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const isPlain = (value: object): boolean => {
   const prototype = Object.getPrototypeOf(value)

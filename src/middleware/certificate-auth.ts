@@ -100,10 +100,8 @@ export class CertificateAuth implements Middleware {
   }
 
   #problemWithDates(rule: CompiledRule, peer: Peer): string | null {
-    const now = new Date(this.#clock())
-    if (Number.isNaN(now.getTime())) throw new RangeError('"clock" expected to give milliseconds since 1970')
     try {
-      const validity = peer.validityAt(now)
+      const validity = peer.validityAt(new Date(this.#clock()))
       if (validity === 'expired' && !rule.allowsExpired) return validity
       if (validity === 'not_yet_valid' && !rule.allowsNotYetValid) return validity
       return null

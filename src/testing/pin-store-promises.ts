@@ -368,7 +368,7 @@ export const PIN_STORE_PROMISES: Record<string, (store: PinStore, reopen: Reopen
     const several = [pin('d.example:1965', 'x'), pin('d.example:1965', 'y', { state: 'replaced' })]
     stage.add([...fresh, mark])
     stage.add([...several, pin(known.subject, 'y')])
-    const staged = await stage.compare()
+    const staged = await stage.compare({ skipKnown: false })
     strictEqual(staged.fresh, 2)
     const contested = []
     for await (const portion of staged.contested()) contested.push(...portion)
@@ -385,6 +385,29 @@ export const PIN_STORE_PROMISES: Record<string, (store: PinStore, reopen: Reopen
     await stage.close()
     deepStrictEqual(await store.list(), [...fresh, mark, known])
   },
+  '12 a stage leaves out what is pinned already, if it is told to': async (store) => {
+    if (store.stage === undefined) return
+    const same = pin('same.example:1965', 'x')
+    const other = pin('other.example:1965', 'x')
+    const replaced = pin('replaced.example:1965', 'x', { state: 'replaced' })
+    for (const each of [same, other, replaced]) await put(store, [], each)
+    const incoming = [
+      same,
+      { ...replaced, state: 'trusted' as const },
+      pin(other.subject, 'y'),
+      pin('new.example:1', 'x'),
+    ]
+    const stage = await store.stage()
+    stage.add(incoming)
+    const staged = await stage.compare({ skipKnown: true })
+    const contested: string[] = []
+    for await (const portion of staged.contested()) contested.push(...portion.map((each) => each.subject))
+    deepStrictEqual([staged.known, staged.fresh, contested.sort()], [1, 1, [other.subject, replaced.subject]])
+    ok(staged.includes(same.subject))
+    strictEqual(await stage.commit({ changes: [], log: [line('')] }), true)
+    await stage.close()
+    deepStrictEqual(await store.list(), [pin('new.example:1', 'x'), other, replaced, same])
+  },
   '12 a stage commits nothing if something came in between': async (store) => {
     if (store.stage === undefined) return
     const late: [string, PinUpdate][] = [
@@ -395,7 +418,7 @@ export const PIN_STORE_PROMISES: Record<string, (store: PinStore, reopen: Reopen
       const subject = n === 0 ? `fresh.example:1965` : 'b.example:1965'
       const stage = await store.stage()
       stage.add([pin('fresh.example:1965', 'x'), pin('other.example:1965', 'x')])
-      await stage.compare()
+      await stage.compare({ skipKnown: false })
       const [before] = [await store.list()]
       await store.update(insertion(subject, 'late'))
       strictEqual(await stage.commit(update), false, what)

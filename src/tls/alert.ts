@@ -50,3 +50,9 @@ export function receivedAlert(error: Error): number | undefined {
   const number = /SSL alert number (\d+)/.exec(error.message)?.[1]
   return number === undefined ? undefined : Number(number)
 }
+
+/** What OpenSSL complains about, in its own few words and on one line. */
+export function complaint(error: Error): string {
+  const { reason } = error as { reason?: unknown }
+  return typeof reason === 'string' && reason !== '' ? reason : error.message.trim().replace(/\s+/g, ' ')
+}

@@ -9,7 +9,7 @@ import { mintVerifiedPeer, type VerifiedPeer } from '../certificate/peer.ts'
 import type { PeerCandidate, PeerVerifier } from '../certificate/peer-verifier.ts'
 import { ConnectionError } from '../errors.ts'
 import type { Endpoint } from '../names/endpoint.ts'
-import { alertName, receivedAlert } from './alert.ts'
+import { alertName, complaint, receivedAlert } from './alert.ts'
 import type { ClientContext } from './client-context.ts'
 import type { Deadline } from './deadline.ts'
 import { Gate } from './gate.ts'
@@ -82,7 +82,9 @@ class ClientHandshake {
       this.#finished = true
       this.#completeIfReady()
     })
-    this.#tls.once('close', () => this.#fail(this.#handshakeError('was closed during the handshake')))
+    this.#tls.once('close', () => {
+      if (!this.#settled) this.#fail(this.#handshakeError('was closed during the handshake'))
+    })
     if (deadline.signal.aborted) this.#deadlinePassed()
     else deadline.signal.addEventListener('abort', this.#deadlinePassed, { once: true })
   }
@@ -131,13 +133,14 @@ class ClientHandshake {
 
   #tlsFailed(error: Error): void {
     const alert = receivedAlert(error)
-    if (alert === undefined) this.#fail(this.#handshakeError(`does not agree on TLS: ${error.message}`, error))
+    if (alert === undefined) this.#fail(this.#handshakeError(`does not agree on TLS: ${complaint(error)}`, error))
     else this.#fail(this.#handshakeError(`ended the handshake with the alert ${alertName(alert)}`, error, alert))
   }
 
   // The last bytes may hold an alert, which says more. OpenSSL sees it within this turn of the event loop.
   #transportEnded(): void {
     setImmediate(() => {
+      if (this.#settled) return
       this.#fail(this.#handshakeError('closed the connection during the handshake', this.#gate.transportError))
     })
   }

@@ -15,7 +15,7 @@
 import { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { ConnectionError, TruncatedError } from '../errors.ts'
-import { alertName, receivedAlert } from './alert.ts'
+import { alertName, complaint, receivedAlert } from './alert.ts'
 import type { SecureTransport } from './client-handshake.ts'
 import type { Gate } from './gate.ts'
 
@@ -132,7 +132,7 @@ export class ClientStream extends Duplex {
 
   #tlsFailed(error: Error): void {
     const alert = receivedAlert(error)
-    const what = alert === undefined ? `broke: ${error.message}` : `was ended by the alert ${alertName(alert)}`
+    const what = alert === undefined ? `broke: ${complaint(error)}` : `was ended by the alert ${alertName(alert)}`
     this.#fail(broken(what, error, alert))
   }
 

@@ -118,7 +118,12 @@ export class ServerHandshakes {
     }
     const name = this.#context.readsNames ? handshake.name : readServerName(sni)
     const serverName = name.kind === 'host' ? name.host : null
-    handshake.done({ kind: 'done', stream, peer: peerJudgedBy(stream, this.#context.judge), serverName })
+    const peer = peerJudgedBy(stream, this.#context.judge)
+    // Not in this turn: with TLS 1.3 OpenSSL still has its last messages to write, and a handler that ends the stream
+    // at once would lose its close_notify, so that the client had to take the answer for a truncated one.
+    setImmediate(() => {
+      if (!stream.destroyed) handshake.done({ kind: 'done', stream, peer, serverName })
+    })
   }
 }
 

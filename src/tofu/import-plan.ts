@@ -67,6 +67,26 @@ export interface ImportPlan extends AsyncDisposable {
  *
  * @param pins - The pins, with subjects in canonical form. If it throws, there is no plan.
  * @throws {RangeError} If a subject has the same fingerprint twice.
+ * @example
+ * import { parseFingerprint } from 'tlacacoca/certificate'
+ * import { applyImport, MemoryPinStore, type Pin, planImport } from 'tlacacoca/tofu'
+ *
+ * const now = new Date()
+ * const pin: Pin = {
+ *   subject: 'example.org:1965',
+ *   digest: parseFingerprint('146a4b2771b2a200f058d0e516baf6f824f1913f1050ad2d711185826533a257'),
+ *   state: 'trusted',
+ *   keyDigest: null,
+ *   notAfter: null,
+ *   firstSeen: now,
+ *   lastSeen: now,
+ *   daysSeen: 1,
+ *   source: 'another program',
+ *   note: null,
+ * }
+ * const plan = await planImport(new MemoryPinStore(), [{ pins: [pin] }])
+ * console.log(`${plan.counts.added} servers are new`)
+ * await applyImport(plan)
  */
 export async function planImport(
   store: PinStore,
@@ -80,7 +100,7 @@ export async function planImport(
       if (portion.restart === true) stage.reset()
       stage.add(portion.pins)
     }
-    const draft = new Draft(await stage.compare(), options)
+    const draft = new Draft(await stage.compare({ skipKnown: options.mode !== 'replace' }), options)
     await draft.decide()
     if (options.mode === 'replace') await draft.removeOthers(store)
     return new Plan(stage, draft)
@@ -94,6 +114,13 @@ export async function planImport(
  * Applies a planned import, whole or not at all.
  *
  * @throws {ImportError} `ERR_TLACACOCA_IMPORT_OUTDATED` if the store changed in a way that the plan did not foresee.
+ * @throws {TypeError} If the plan was applied or disposed of before.
+ * @example
+ * import { applyImport, MemoryPinStore, planImport } from 'tlacacoca/tofu'
+ *
+ * const plan = await planImport(new MemoryPinStore(), [], { mode: 'replace' })
+ * if (plan.counts.removed === 0) await applyImport(plan)
+ * else await plan[Symbol.asyncDispose]()
  */
 export function applyImport(plan: ImportPlan): Promise<ImportCounts> {
   return plan.apply()
@@ -141,7 +168,7 @@ class Draft {
   readonly #log: PinChange[] = []
   #added: number
   #updated = 0
-  #skipped = 0
+  #skipped: number
   #removed = 0
   #distrusted = 0
 
@@ -151,6 +178,7 @@ class Draft {
     this.#onConflict = options.onConflict
     this.#now = new Date((options.clock ?? systemClock)())
     this.#added = staged.fresh
+    this.#skipped = staged.known
   }
 
   counts(): ImportCounts {

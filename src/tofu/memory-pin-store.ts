@@ -8,7 +8,16 @@ import { isLive, type Pin, type PinChange } from './pin.ts'
 import type { ClearedPins, PinListing, PinnedMaterial, PinStore, PinUpdate, SeenMaterial } from './pin-store.ts'
 import { SEEN_INTERVAL_MS } from './pin-store.ts'
 
-/** Keeps pins in memory, for as long as the process lives. */
+/**
+ * Keeps pins in memory, for as long as the process lives.
+ *
+ * @example
+ * import { MemoryPinStore, TofuStore } from 'tlacacoca/tofu'
+ *
+ * const pins = new MemoryPinStore()
+ * const store = new TofuStore(pins, { policy: { firstUse: 'refuse' } })
+ * console.log(await store.listHosts(), pins.version())
+ */
 export class MemoryPinStore implements PinStore {
   readonly #subjects = new Map<string, Map<Fingerprint, Pin>>()
   readonly #publicKeys = new Map<Fingerprint, Uint8Array>()

@@ -17,6 +17,10 @@ export interface Surroundings {
  * Windows.
  *
  * @throws {RangeError} If `appName` cannot be the name of one folder on every platform.
+ * @example
+ * import { defaultPinPath } from 'tlacacoca/tofu'
+ *
+ * console.log(defaultPinPath('my-browser')) // '/home/ana/.local/share/my-browser/pins.db'
  */
 export function defaultPinPath(
   appName: string,

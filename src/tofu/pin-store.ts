@@ -129,9 +129,10 @@ export interface PinStage {
   /**
    * Compares with the store as it is now. To be called once, after the last `add`.
    *
+   * @param options.skipKnown - Whether a subject is left out if it brings one pin that is live in the store already.
    * @throws {RangeError} If the same digest was collected twice for a subject.
    */
-  compare(): Awaitable<StagedPins>
+  compare(options: { readonly skipKnown: boolean }): Awaitable<StagedPins>
   /**
    * In one transaction, applies `update` and puts the pins of all fresh subjects, provided that the store has no pins of
    * them still.
@@ -148,6 +149,8 @@ export interface StagedPins {
   readonly version: number
   /** How many subjects are new to the store and bring one pin each, which is live. Nothing is to be decided on them. */
   readonly fresh: number
+  /** How many subjects were left out by `skipKnown`. */
+  readonly known: number
   /** All the others, in portions. */
   contested(): AsyncIterable<readonly ContestedSubject[]>
   /** Whether a subject was collected. */

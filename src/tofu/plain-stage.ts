@@ -23,21 +23,23 @@ export class PlainStage implements PinStage {
     this.#subjects.clear()
   }
 
-  async compare(): Promise<StagedPins> {
+  async compare({ skipKnown }: { readonly skipKnown: boolean }): Promise<StagedPins> {
     const version = await this.#store.version()
     const contested: ContestedSubject[] = []
+    let known = 0
     for (const [subject, incoming] of this.#subjects) {
       const digests = new Set(incoming.map((pin) => pin.digest))
       if (digests.size < incoming.length) throw new RangeError(`${subject} has the same fingerprint twice`)
       const stored = await this.#store.read(subject)
-      const only = incoming[0]
-      if (stored.length === 0 && incoming.length === 1 && only !== undefined && isLive(only.state))
-        this.#fresh.push(only)
+      const only = incoming.length === 1 && incoming[0] !== undefined && isLive(incoming[0].state) ? incoming[0] : null
+      if (only !== null && stored.length === 0) this.#fresh.push(only)
+      else if (only !== null && skipKnown && isPinned(only, stored)) known++
       else contested.push({ subject, stored, incoming })
     }
     return {
       version,
       fresh: this.#fresh.length,
+      known,
       async *contested() {
         yield contested
       },
@@ -56,4 +58,8 @@ export class PlainStage implements PinStage {
     this.#subjects.clear()
     this.#fresh = []
   }
+}
+
+function isPinned(pin: Pin, stored: readonly Pin[]): boolean {
+  return stored.some((each) => each.digest === pin.digest && isLive(each.state))
 }

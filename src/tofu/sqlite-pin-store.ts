@@ -4,7 +4,6 @@
 // WITHOUT ROWID table: 1 to 2 us. Everything else may take its time.
 
 import { resolve } from 'node:path'
-import type { Statement } from 'better-sqlite3'
 import type { Fingerprint } from '../certificate/fingerprint.ts'
 import { requireInteger, requireString } from '../internal/arguments.ts'
 import { openSqlite, type SqliteFile } from '../internal/sqlite.ts'
@@ -33,12 +32,10 @@ export interface SqlitePinStoreOptions {
 export class SqlitePinStore implements PinStore {
   readonly #file: SqliteFile
   readonly #sql: Statements
-  readonly #lastSeen: Statement<[string, string], number>
 
   private constructor(file: SqliteFile) {
     this.#file = file
     this.#sql = new Statements(file.db)
-    this.#lastSeen = this.#sql.lastSeen
   }
 
   /**
@@ -50,6 +47,12 @@ export class SqlitePinStore implements PinStore {
    *
    * @throws {StoreError} `STORE_FOREIGN` for the database of another program and `STORE_NEWER` for one of a later
    *   release, both untouched; `STORE_CORRUPT`, `STORE_LOCKED`, `STORE_READ_ONLY`, `STORE_FULL`, `STORE_FAILED`.
+   * @example
+   * import { SqlitePinStore } from 'tlacacoca/tofu'
+   *
+   * const pins = await SqlitePinStore.open('pins.db', { lockTimeoutMs: 1000 })
+   * console.log(await pins.read('example.org:1965'))
+   * pins.close()
    */
   static async open(path: string, options: SqlitePinStoreOptions = {}): Promise<SqlitePinStore> {
     requireString('path', path)
@@ -76,10 +79,10 @@ export class SqlitePinStore implements PinStore {
 
   lastSeen(subject: string, digest: Fingerprint): number | undefined | Promise<number | undefined> {
     try {
-      return this.#lastSeen.get(subject, digest)
+      return this.#sql.lastSeen.get(subject, digest)
     } catch (error) {
       this.#file.requireOpen()
-      return this.#file.recover(error, () => this.#lastSeen.get(subject, digest))
+      return this.#file.recover(error, () => this.#sql.lastSeen.get(subject, digest))
     }
   }
 
@@ -127,19 +130,19 @@ export class SqlitePinStore implements PinStore {
     try {
       const sql = own === null ? this.#sql : await this.#file.attempt(() => new Statements(own))
       own?.exec('BEGIN')
-      let after: readonly [string, string] = ['', '']
+      let after: readonly [subject: string, digest: string] = ['', '']
       while (true) {
         this.#file.requireOpen()
-        const [subject, digest] = after
-        const rows = await this.#file.attempt(() => sql.scan.all({ subject, digest, limit: SCAN_ROWS }))
+        const rows = await this.#file.attempt(() => {
+          const some = sql.scan.all(...after, SCAN_ROWS)
+          const last = some.at(-1)
+          // The last subject may go on in the next rows. A portion holds it whole.
+          return last === undefined ? [] : [...some, ...sql.scanRest.all(last[0], last[1])]
+        })
         const last = rows.at(-1)
         if (last === undefined) return
-        after = [last.subject, last.digest]
-        // The last subject may go on in the next rows. A portion holds it whole.
-        const rest = await this.#file.attempt(() => sql.scanRest.all(...after))
-        const end = rest.at(-1)
-        if (end !== undefined) after = [end.subject, end.digest]
-        yield [...rows, ...rest].map(pinOf)
+        after = [last[0], last[1]]
+        yield rows.map(pinOf)
       }
     } finally {
       this.#file.disconnect(own)

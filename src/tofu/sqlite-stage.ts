@@ -13,7 +13,7 @@ export class SqliteStage implements PinStage {
   readonly #file: SqliteFile
   readonly #db: Database
   readonly #sql: Statements
-  readonly #add: Statement<unknown[]>
+  readonly #add: Statement<[...PinRow]>
   #version = 0
 
   private constructor(file: SqliteFile, db: Database) {
@@ -30,6 +30,7 @@ export class SqliteStage implements PinStage {
         PRIMARY KEY (subject, digest)
       ) WITHOUT ROWID;
       CREATE TEMP TABLE contested(subject TEXT PRIMARY KEY) WITHOUT ROWID;
+      CREATE TEMP TABLE known(subject TEXT PRIMARY KEY) WITHOUT ROWID;
       BEGIN`)
     this.#add = db.prepare('INSERT INTO incoming VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
   }
@@ -47,21 +48,7 @@ export class SqliteStage implements PinStage {
 
   add(pins: readonly Pin[]): void {
     this.#guard(() => {
-      for (const pin of pins) {
-        const row = rowOf(pin)
-        this.#add.run(
-          row.subject,
-          row.digest,
-          row.state,
-          row.key_digest,
-          row.not_after,
-          row.first_seen,
-          row.last_seen,
-          row.days_seen,
-          row.source,
-          row.note,
-        )
-      }
+      for (const pin of pins) this.#add.run(...rowOf(pin))
     })
   }
 
@@ -69,14 +56,15 @@ export class SqliteStage implements PinStage {
     this.#guard(() => this.#db.exec('DELETE FROM incoming'))
   }
 
-  async compare(): Promise<StagedPins> {
+  async compare({ skipKnown }: { readonly skipKnown: boolean }): Promise<StagedPins> {
     // Until here only the temporary table was written, which locks nothing.
     this.#guard(() => this.#db.exec('COMMIT'))
-    const fresh = await this.#file.attempt(() => this.#contest())
+    const { fresh, known } = await this.#file.attempt(() => this.#contest(skipKnown))
     const find = this.#db.prepare<[string], number>('SELECT 1 FROM incoming WHERE subject = ? LIMIT 1').pluck()
     return {
       version: this.#version,
       fresh,
+      known,
       contested: () => this.#contested(),
       includes: (subject) => find.get(subject) !== undefined,
     }
@@ -89,7 +77,7 @@ export class SqliteStage implements PinStage {
       if (!applyUpdate(this.#sql, update)) return false
       this.#db.exec(
         `INSERT INTO main.pin(${COLUMNS}) SELECT ${COLUMNS} FROM incoming
-         WHERE NOT EXISTS (SELECT 1 FROM contested WHERE contested.subject = incoming.subject)
+         WHERE ${isFresh('incoming')}
          ORDER BY subject, digest`,
       )
       return true
@@ -100,17 +88,27 @@ export class SqliteStage implements PinStage {
     this.#file.disconnect(this.#db)
   }
 
-  /** Fills the table of contested subjects, and counts the others. */
-  #contest(): number {
+  /** Sorts the collected subjects into those that are contested, known and fresh, and counts the last two. */
+  #contest(skipKnown: boolean): { fresh: number; known: number } {
     return this.#db.transaction(() => {
       this.#version = this.#sql.version.get() ?? 0
       this.#db.exec(
         `DELETE FROM contested;
          INSERT INTO contested SELECT subject FROM incoming GROUP BY subject HAVING count(*) > 1 OR max(state) > 1;
-         INSERT OR IGNORE INTO contested ${this.#knownSubjects()}`,
+         INSERT INTO known ${this.#knownSubjects()} EXCEPT SELECT subject FROM contested`,
       )
+      if (!skipKnown) this.#db.exec('INSERT INTO contested SELECT subject FROM known; DELETE FROM known')
+      else {
+        this.#db.exec(
+          `INSERT INTO contested SELECT subject FROM known k WHERE NOT EXISTS (
+             SELECT 1 FROM incoming i JOIN main.pin p ON p.subject = i.subject AND p.digest = i.digest
+             WHERE i.subject = k.subject AND p.state <= 1);
+           DELETE FROM known WHERE subject IN (SELECT subject FROM contested)`,
+        )
+      }
       const all = this.#number('SELECT count(DISTINCT subject) FROM incoming')
-      return all - this.#number('SELECT count(*) FROM contested')
+      const known = this.#number('SELECT count(*) FROM known')
+      return { fresh: all - known - this.#number('SELECT count(*) FROM contested'), known }
     })()
   }
 
@@ -123,19 +121,16 @@ export class SqliteStage implements PinStage {
   }
 
   #freshAreKnown(): boolean {
-    return (
-      this.#number(`SELECT EXISTS (SELECT 1 FROM (${this.#knownSubjects()}) k
-      WHERE NOT EXISTS (SELECT 1 FROM contested c WHERE c.subject = k.subject))`) === 1
-    )
+    return this.#number(`SELECT EXISTS (SELECT 1 FROM (${this.#knownSubjects()}) s WHERE ${isFresh('s')})`) === 1
   }
 
   async *#contested(): AsyncGenerator<readonly ContestedSubject[]> {
     const page = this.#db
       .prepare<[string], string>('SELECT subject FROM contested WHERE subject > ? ORDER BY subject LIMIT 500')
       .pluck()
-    const incoming = this.#db.prepare<[string], PinRow>(
-      `SELECT ${COLUMNS} FROM incoming WHERE subject = ? ORDER BY digest`,
-    )
+    const incoming = this.#db
+      .prepare<[string], PinRow>(`SELECT ${COLUMNS} FROM incoming WHERE subject = ? ORDER BY digest`)
+      .raw()
     let after = ''
     while (true) {
       // Read to its end before anybody is asked, so that no lock is held while a person thinks.
@@ -168,4 +163,10 @@ export class SqliteStage implements PinStage {
       throw this.#file.failure(error)
     }
   }
+}
+
+/** SQL for whether nothing was to be decided on the subject of a row, and the store had never heard of it. */
+function isFresh(row: string): string {
+  return `NOT EXISTS (SELECT 1 FROM contested c WHERE c.subject = ${row}.subject)
+    AND NOT EXISTS (SELECT 1 FROM known k WHERE k.subject = ${row}.subject)`
 }

@@ -7,19 +7,19 @@ import { isAsExpected } from './memory-pin-store.ts'
 import { PIN_STATES, type Pin, type PinChange, type PinChangeCause } from './pin.ts'
 import type { PinnedMaterial, PinUpdate } from './pin-store.ts'
 
-/** A row of `pin` under the names of its columns. */
-export interface PinRow {
-  readonly subject: string
-  readonly digest: string
-  readonly state: number
-  readonly key_digest: string | null
-  readonly not_after: number | null
-  readonly first_seen: number
-  readonly last_seen: number
-  readonly days_seen: number
-  readonly source: string | null
-  readonly note: string | null
-}
+/** A row of `pin` in the order of its columns. An array is made in half the time of an object, a million times over. */
+export type PinRow = readonly [
+  subject: string,
+  digest: string,
+  state: number,
+  keyDigest: string | null,
+  notAfter: number | null,
+  firstSeen: number,
+  lastSeen: number,
+  daysSeen: number,
+  source: string | null,
+  note: string | null,
+]
 
 interface ChangeRow {
   readonly at: number
@@ -38,11 +38,11 @@ export class Statements {
   readonly lastSeen: Statement<[string, string], number>
   readonly read: Statement<[string], PinRow>
   readonly neighbours: Statement<[string, string], PinRow>
-  readonly put: Statement<[PinRow]>
+  readonly put: Statement<[...PinRow]>
   readonly remove: Statement<[string, string]>
   readonly seen: Statement<[object]>
   readonly list: Statement<[object], PinRow>
-  readonly scan: Statement<[object], PinRow>
+  readonly scan: Statement<[string, string, number], PinRow>
   readonly scanRest: Statement<[string, string], PinRow>
   readonly count: Statement<[], number>
   readonly countUnmarkedSubjects: Statement<[], number>
@@ -65,16 +65,15 @@ export class Statements {
         'SELECT last_seen FROM pin WHERE subject = ? AND digest = ? AND state <= 1 AND key_digest IS NOT NULL',
       )
       .pluck()
-    this.read = db.prepare(`SELECT ${COLUMNS} FROM pin WHERE subject = ? ORDER BY digest`)
-    this.neighbours = db.prepare(
-      `SELECT * FROM (SELECT ${COLUMNS} FROM pin WHERE subject < ? ORDER BY subject DESC, digest DESC LIMIT 1)
+    const pins = <Parameters extends unknown[]>(rest: string) =>
+      db.prepare<Parameters, PinRow>(`SELECT ${COLUMNS} FROM ${rest}`).raw()
+    this.read = pins('pin WHERE subject = ? ORDER BY digest')
+    this.neighbours = pins(
+      `(SELECT * FROM pin WHERE subject < ? ORDER BY subject DESC, digest DESC LIMIT 1)
        UNION ALL
-       SELECT * FROM (SELECT ${COLUMNS} FROM pin WHERE subject > ? ORDER BY subject, digest LIMIT 1)`,
+       SELECT ${COLUMNS} FROM (SELECT * FROM pin WHERE subject > ? ORDER BY subject, digest LIMIT 1)`,
     )
-    this.put = db.prepare(
-      `INSERT OR REPLACE INTO pin(${COLUMNS}) VALUES (@subject, @digest, @state, @key_digest, @not_after,
-         @first_seen, @last_seen, @days_seen, @source, @note)`,
-    )
+    this.put = db.prepare(`INSERT OR REPLACE INTO pin(${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
     this.remove = db.prepare('DELETE FROM pin WHERE subject = ? AND digest = ?')
     this.seen = db.prepare(
       `UPDATE pin SET
@@ -86,17 +85,15 @@ export class Statements {
        WHERE subject = @subject AND digest = @digest AND state <= 1`,
     )
     // No subject holds U+10FFFF, so that this is the end of everything that begins with the prefix.
-    this.list = db.prepare(
-      `SELECT ${COLUMNS} FROM pin WHERE subject IN (
+    this.list = pins(
+      `pin WHERE subject IN (
          SELECT DISTINCT subject FROM pin
          WHERE subject > @after AND subject >= @prefix AND subject < @prefix || char(0x10FFFF)
          ORDER BY subject LIMIT @limit
        ) ORDER BY subject, digest`,
     )
-    this.scan = db.prepare(
-      `SELECT ${COLUMNS} FROM pin WHERE (subject, digest) > (@subject, @digest) ORDER BY subject, digest LIMIT @limit`,
-    )
-    this.scanRest = db.prepare(`SELECT ${COLUMNS} FROM pin WHERE subject = ? AND digest > ? ORDER BY digest`)
+    this.scan = pins('pin WHERE (subject, digest) > (?, ?) ORDER BY subject, digest LIMIT ?')
+    this.scanRest = pins('pin WHERE subject = ? AND digest > ? ORDER BY digest')
     this.count = db.prepare<[], number>('SELECT count(*) FROM pin').pluck()
     this.countUnmarkedSubjects = db
       .prepare<[], number>('SELECT count(DISTINCT subject) FROM pin WHERE state <> 3')
@@ -131,7 +128,7 @@ export function applyUpdate(sql: Statements, update: PinUpdate): boolean {
   }
   for (const { subject, put, remove } of update.changes) {
     for (const digest of remove) sql.remove.run(subject, digest)
-    for (const pin of put) sql.put.run(rowOf(pin))
+    for (const pin of put) sql.put.run(...rowOf(pin))
   }
   for (const material of update.remember ?? []) remember(sql, material)
   for (const line of update.log) log(sql, line)
@@ -158,18 +155,18 @@ export function log(sql: Statements, line: PinChange): void {
 
 /** The columns of a pin. */
 export function rowOf(pin: Pin): PinRow {
-  return {
-    subject: pin.subject,
-    digest: pin.digest,
-    state: PIN_STATES.indexOf(pin.state),
-    key_digest: pin.keyDigest,
-    not_after: pin.notAfter === null ? null : pin.notAfter.getTime(),
-    first_seen: pin.firstSeen.getTime(),
-    last_seen: pin.lastSeen.getTime(),
-    days_seen: pin.daysSeen,
-    source: pin.source,
-    note: pin.note,
-  }
+  return [
+    pin.subject,
+    pin.digest,
+    PIN_STATES.indexOf(pin.state),
+    pin.keyDigest,
+    pin.notAfter === null ? null : pin.notAfter.getTime(),
+    pin.firstSeen.getTime(),
+    pin.lastSeen.getTime(),
+    pin.daysSeen,
+    pin.source,
+    pin.note,
+  ]
 }
 
 /**
@@ -184,25 +181,23 @@ export function readPins(sql: Statements, subject: string): Pin[] {
 
 /** The pin in a row. What could not have been written by us is damage, and must not read as a pin that never matches. */
 export function pinOf(row: PinRow): Pin {
-  const state = PIN_STATES[row.state]
-  if (
-    state === undefined ||
-    !isFingerprint(row.digest) ||
-    !(row.key_digest === null || isFingerprint(row.key_digest))
-  ) {
-    throw new StoreError('ERR_TLACACOCA_STORE_CORRUPT', `the pin database holds a pin that is none, for ${row.subject}`)
+  const [subject, digest, number, keyDigest, notAfter, firstSeen, lastSeen, daysSeen, source, note] = row
+  const state = PIN_STATES[number]
+  const isPin = typeof subject === 'string' && state !== undefined && isFingerprint(digest)
+  if (!isPin || !(keyDigest === null || isFingerprint(keyDigest))) {
+    throw new StoreError('ERR_TLACACOCA_STORE_CORRUPT', `the pin database holds a pin that is none, for ${subject}`)
   }
   return {
-    subject: row.subject,
-    digest: row.digest,
+    subject,
+    digest,
     state,
-    keyDigest: row.key_digest,
-    notAfter: row.not_after === null ? null : new Date(row.not_after),
-    firstSeen: new Date(row.first_seen),
-    lastSeen: new Date(row.last_seen),
-    daysSeen: row.days_seen,
-    source: row.source,
-    note: row.note,
+    keyDigest,
+    notAfter: notAfter === null ? null : new Date(notAfter),
+    firstSeen: new Date(firstSeen),
+    lastSeen: new Date(lastSeen),
+    daysSeen,
+    source,
+    note,
   }
 }
 

@@ -164,6 +164,21 @@ export class TofuStore {
    * A verifier for `connect`, which decides as `verifyOrTrust` does.
    *
    * @param policy - Rules that differ from the store's, such as an `onChanged` that asks the user.
+   * @example
+   * import { createInterface } from 'node:readline/promises'
+   * import { parseEndpoint } from 'tlacacoca'
+   * import { connect } from 'tlacacoca/tls'
+   * import { TofuStore } from 'tlacacoca/tofu'
+   *
+   * const known = await TofuStore.open({ appName: 'my-browser' })
+   * const terminal = createInterface(process.stdin, process.stdout)
+   * const { stream } = await connect({
+   *   endpoint: parseEndpoint('example.org:1965'),
+   *   verify: known.verifier({
+   *     onChanged: async ({ explanation }) => ({ accept: (await terminal.question(`${explanation} [yes/no] `)) === 'yes' }),
+   *   }),
+   * })
+   * stream.write('gemini://example.org/\r\n')
    */
   verifier(policy: TofuPolicy = {}): PeerVerifier {
     const context = this.#context(policy)
@@ -237,7 +252,18 @@ export class TofuStore {
 
   /**
    * Marks a certificate, or a key by its fingerprint, as never to be trusted at this endpoint. If it is pinned, it no
-   * longer is. The mark outlives `revoke`, `clear` and every import.
+   * longer is, and a visit with another certificate is a first one again. The mark outlives `revoke`, `clear` and every
+   * import.
+   *
+   * @example
+   * import { parseEndpoint } from 'tlacacoca'
+   * import { loadCertificate } from 'tlacacoca/certificate'
+   * import { TofuStore } from 'tlacacoca/tofu'
+   *
+   * const known = await TofuStore.open({ appName: 'my-browser' })
+   * const stolen = await loadCertificate('stolen.pem')
+   * // By its key, so that a new certificate around the same key is not trusted either.
+   * await known.distrust(parseEndpoint('example.org:1965'), stolen.publicKeyFingerprint, { note: 'stolen in May' })
    */
   async distrust(endpoint: Endpoint, what: Pinnable, options: { readonly note?: string } = {}): Promise<void> {
     await changes.distrust(this.#store, subjectOf(endpoint), what, this.#now(), options.note)
@@ -329,6 +355,17 @@ export class TofuStore {
    * @throws {ImportError} `IMPORT_INVALID` with every mistake in the file and where it is; `IMPORT_OUTDATED` if the store
    *   changed while conflicts were being decided.
    * @throws {FileError} `FILE_NOT_FOUND`, `FILE_UNREADABLE`.
+   * @example
+   * import { TofuStore } from 'tlacacoca/tofu'
+   *
+   * const known = await TofuStore.open({ appName: 'my-browser' })
+   * const counts = await known.importToml('pins.toml', {
+   *   onConflict: (host, port, oldFingerprint, newFingerprint) => {
+   *     console.log(`${host}:${port} is pinned to ${oldFingerprint}, and the file says ${newFingerprint}`)
+   *     return false
+   *   },
+   * })
+   * console.log(`${counts.added} servers were added`)
    */
   async importToml(path: string, options: ImportOptions = {}): Promise<ImportCounts> {
     return importToml(this.#store, path, this.#clock, options)

@@ -117,7 +117,7 @@ export class TomlBlock implements TomlTable {
     }
     this.end = at
     this.lineCount = count + 1
-    const next = text.charCodeAt(at)
-    return next === LF || next === BRACKET
+    // An empty line alone does not end a table.
+    return text.charCodeAt(text.charCodeAt(at) === LF ? at + 1 : at) === BRACKET
   }
 }

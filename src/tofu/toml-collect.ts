@@ -83,10 +83,11 @@ export class PinsCollector {
 
   /** `[tlacacoca]`. Returns whether the pins under it can be understood. */
   format(table: TomlTable): boolean {
-    this.#wantsEnd = !table.isDamaged
     this.#refuseUnknown(table, FORMAT_FIELDS)
     const format = this.#fields.value(table, 'format')
-    if (format === undefined || format === 1) return format !== undefined
+    if (format === undefined) return false
+    this.#wantsEnd = format === 1
+    if (format === 1) return true
     this.problems.add(table.placeOf('format'), `the format is ${showValue(format)}; only format 1 can be read`)
     return false
   }
@@ -111,10 +112,10 @@ export class PinsCollector {
     const firstSeen = this.#fields.instant(table, 'first_seen')
     const lastSeen = this.#fields.instant(table, 'last_seen')
     this.#checkOrder(table, firstSeen, lastSeen)
-    // TOML itself has no table twice. Whoever reads line by line must notice even where the host is unknown.
-    if (subject === undefined) this.#known.meetHost(`key ${key}`, undefined, line)
-    const earlier = subject === undefined ? undefined : this.#known.meetHost(subject, digest, line)
-    if (earlier !== undefined) {
+    const earlier = this.#known.meetHost(subject ?? key, digest, line)
+    // TOML has no table twice. Whoever reads line by line must notice even where the host is unknown.
+    if (key !== subject) this.#known.meetHost(`key ${key}`, undefined, line)
+    if (subject !== undefined && earlier !== undefined) {
       this.problems.add(table, `${excerpt(key)} is ${subject} again, which is on line ${earlier} already; keep one`)
     }
 

@@ -19,7 +19,7 @@ export async function readDocument(text: string, collector: PinsCollector): Prom
   const nodes = locate(recovered.text, unquote)
   const document = new Document(recovered.text, lines, recovered.damaged)
   readTables(document, recovered.tree, nodes, collector)
-  collector.finish(lines.lineCount)
+  collector.finish(Math.max(1, text.endsWith('\n') ? lines.lineCount - 1 : lines.lineCount))
 }
 
 function readTables(document: Document, tree: object, nodes: TomlNode, collector: PinsCollector): void {
@@ -44,7 +44,8 @@ function readTables(document: Document, tree: object, nodes: TomlNode, collector
   const own = tableOf(top, 'tlacacoca')
   if (own === undefined) return
   const isKnown = collector.format(own.without('pins', 'end'))
-  if (tableOf(own, 'end') !== undefined) collector.end()
+  tableOf(own, 'end')
+  if (own.names().includes('end')) collector.end()
   if (!isKnown || !own.names().includes('pins')) return
   const pins = own.tables('pins')
   if (pins === undefined) collector.problems.add(own.placeOf('pins'), 'pins must be an array of tables')

@@ -79,9 +79,9 @@ export class PlainReader {
     const before = problems.count
     this.#collect(block.kind, block)
     // Where nothing is wrong with a value, there is no control character in it; only the remarks can have any.
-    const remarks = `${block.value('source') ?? ''}${block.value('note') ?? ''}`
-    const suspect = problems.count > before ? text.slice(start, block.end) : remarks
-    if (/[\x00-\x09\x0b-\x1f\x7f]/.test(suspect)) throw new NotPlain(block.line)
+    const remarks = block.kind === 'pin' ? `${block.value('source') ?? ''}${block.value('note') ?? ''}` : ''
+    const isSound = problems.count === before || hasLines(text.slice(start, block.end), block.lineCount)
+    if (!isSound || CONTROL.test(remarks)) throw new NotPlain(block.line)
     return true
   }
 
@@ -179,6 +179,14 @@ const QUOTE = 0x22
 const CR = 0x0d
 // Fifteen digits are exact in a JavaScript number.
 const INTEGER = /^(?:0|[1-9][0-9]{0,14})$/
+
+/** Whether a text is so many lines, without a control character in them. */
+function hasLines(text: string, count: number): boolean {
+  const lines = text.split('\n')
+  return lines.length === count + 1 && !lines.some((line) => CONTROL.test(line))
+}
+
+const CONTROL = /[\x00-\x1f\x7f]/
 
 class PlainTable implements TomlTable {
   /** Undefined while no table is open. */

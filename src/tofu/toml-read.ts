@@ -1,12 +1,5 @@
 // Pins out of TOML text: our own exports, those of the Python relatives, and whatever people make of them by hand.
 //
-//   for the store:
-//     for await (const batch of readPinsToml(() => createReadStream(path))) {
-//       if (batch.restart) { forget every pin and problem of earlier batches }
-//       stage batch.pins, collect batch.problems, report batch.bytesRead as progress
-//     }
-//     if any problem was collected: change nothing, throw ImportError('ERR_TLACACOCA_IMPORT_INVALID', …, problems)
-//
 // A text of the plain layout that we and the relatives write is read line by line in (nearly) constant memory. At the
 // first line that is anything else, reading starts again from the beginning with a whole TOML parser, and `restart`
 // says so. That takes fifty times the memory of the text and more, so it is for files of a bounded size.
@@ -37,7 +30,7 @@ const MAX_DOCUMENT_LENGTH = 16 * 1024 * 1024
 
 /**
  * Reads the pins of a TOML text and everything that is wrong with it, piece by piece. Nothing may be imported if there
- * was any problem in any piece; which is known only at the end.
+ * was any problem in any piece, which is known only at the end; and a batch with `restart` voids all before it.
  *
  * @throws Whatever the source throws.
  */

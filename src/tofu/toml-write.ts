@@ -1,9 +1,5 @@
-// Pins as TOML text, in a form that the Python relatives read unchanged.
-//
-//   for the store:  writeFileAtomic(path, formatPinsToml(rowsOrderedBySubject, { exportedAt }), { mode, overwrite })
-//
-// The pins must come ordered by subject (bytewise, as SQLite orders); memory use is that of one subject's pins and one
-// chunk, however many pins there are.
+// Pins as TOML text, in a form that the Python relatives read unchanged. The pins must come ordered by subject (bytewise,
+// as SQLite orders); memory use is that of one subject's pins and one piece, however many pins there are.
 //
 // The relatives read `[hosts]` and nothing else, take every entry there for trusted, and can hold one SHA-256 of a
 // certificate per endpoint. So `[hosts]` gets at most one live certificate pin of each endpoint, and never one that

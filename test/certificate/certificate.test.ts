@@ -1,7 +1,8 @@
 import { X509Certificate } from 'node:crypto'
+import { inspect, isDeepStrictEqual } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { Certificate } from '../../src/certificate/certificate.ts'
-import { bytes, crafted, element, generalizedTime, sequence, utcTime } from '../support/crafted-certificates.ts'
+import { bytes, craft, crafted, element, generalizedTime, sequence, utcTime } from '../support/crafted-certificates.ts'
 import { vectorNames, vectorPem } from '../support/vectors.ts'
 
 const MALFORMED = { name: 'CertificateError', code: 'ERR_TLACACOCA_CERTIFICATE_MALFORMED' }
@@ -47,6 +48,9 @@ describe('Certificate.from', () => {
     ['random text in bytes', Buffer.from('0this is not a certificate')],
     ['a SET in place of the SEQUENCE', Buffer.concat([bytes('31'), DER.subarray(1)])],
     ['a hundred thousand nested sequences', nested(100_000)],
+    ['a signature of no octets', craft({ signature: bytes('03 00') })],
+    ['a signature with unused bits', craft({ signature: bytes('03 03 04 12 30') })],
+    ['a signature that is no bit string', craft({ signature: bytes('04 02 00 01') })],
   ])('refuses %s', (_, input) => {
     expect(() => Certificate.from(input as Uint8Array)).toThrow(expect.objectContaining(MALFORMED))
   })
@@ -93,6 +97,14 @@ describe('the bytes of a certificate', () => {
 
   it('come out as the PEM that went in', () => {
     expect(Certificate.from(PEM).toPem()).toBe(PEM)
+  })
+
+  it('are told apart by whatever compares or shows objects', () => {
+    const [one, other] = [Certificate.from(PEM), Certificate.from(vectorPem('p256'))]
+    expect(one).not.toEqual(other)
+    expect(one).toEqual(Certificate.from(PEM))
+    expect(isDeepStrictEqual(one, other)).toBe(false)
+    expect(inspect(one)).toContain(one.fingerprint)
   })
 
   it('decide about equality', () => {
@@ -286,6 +298,15 @@ describe('odd and legal', () => {
     expect(() => certificate.isCA).toThrow(expect.objectContaining(MALFORMED))
     expect(certificate.fingerprint).toMatch(/^sha256:[0-9a-f]{64}$/)
   })
+})
+
+it('has no second fingerprint for bits of the signature that OpenSSL would clear', () => {
+  const der = vectorDer('rsa2048')
+  const at = der.length - 257
+  expect(der.subarray(at - 4, at + 1).toString('hex')).toBe('0382010100')
+  der.writeUInt8(3, at)
+  expect(new X509Certificate(der).raw.equals(der)).toBe(false)
+  expect(() => Certificate.from(der)).toThrow(expect.objectContaining(MALFORMED))
 })
 
 describe('dates', () => {

@@ -126,6 +126,9 @@ describe('an answer that is none', () => {
     { accept: true },
     { allowed: false },
     { allowed: false, denialReason: 5 },
+    { allowed: 0, denialReason: 'busy' },
+    { allowed: 'false', denialReason: 'busy' },
+    { denialReason: 'busy' },
     new Boolean(true),
     Object.defineProperty({}, 'allowed', {
       get: () => {

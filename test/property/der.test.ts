@@ -81,7 +81,7 @@ describe('a certificate of which', () => {
         }
         readAll(changed)
       }),
-      { numRuns: 6000 },
+      { numRuns: 3000 },
     )
   })
 
@@ -96,7 +96,7 @@ describe('a certificate of which', () => {
         for (const [at, value] of changes) changed.writeUInt8(value, at % changed.length)
         readAll(changed)
       }),
-      { numRuns: 6000 },
+      { numRuns: 3000 },
     )
   })
 
@@ -126,7 +126,7 @@ describe('a certificate of which', () => {
           readAll(Buffer.concat([der.subarray(0, start), piece, der.subarray(start + remove)]))
         },
       ),
-      { numRuns: 6000 },
+      { numRuns: 3000 },
     )
   })
 
@@ -139,7 +139,7 @@ describe('a certificate of which', () => {
         if (target === undefined) throw new Error('unreachable')
         readAll(exchange(der, target, replacement.encoded))
       }),
-      { numRuns: 6000 },
+      { numRuns: 3000 },
     )
   })
 })

@@ -42,6 +42,9 @@ const ways: readonly {
   { how: 'late', answer: (decision) => () => soon().then(() => decision) },
 ]
 
+/** Whether the client's certificate can be read in what was sent. */
+const showsIdentity = (sent: Buffer): boolean => sent.includes(Buffer.from(me.certificate.der))
+
 /** Records that carry no more than a hello: the record types and, of handshake messages, the message type. */
 const kindsOf = (bytes: Buffer): string[] =>
   recordsOf(bytes).map((record) => (record[0] === 22 ? `22/${record[5]}` : String(record[0])))
@@ -56,7 +59,7 @@ describe.each(VERSIONS)('before the server is accepted, by %s,', (maxVersion) =>
     await soon()
     expect(kindsOf(proxy.fromClient())).toEqual(['22/1'])
     expect(recordsOf(proxy.fromClient()).reduce((sum, { length }) => sum + length, 0)).toBe(proxy.fromClient().length)
-    expect(proxy.fromClient().includes(me.certificate.der)).toBe(false)
+    expect(showsIdentity(proxy.fromClient())).toBe(false)
   })
 
   it.each(ways)('nothing but the hello has left when the verifier is about to accept $how', async ({ answer }) => {
@@ -78,7 +81,7 @@ describe.each(VERSIONS)('before the server is accepted, by %s,', (maxVersion) =>
     expect(await text(stream)).toBe('echo hello')
     expect(seen).toEqual([['22/1']])
     // And the server did get the certificate afterwards: in clear by TLS 1.2, encrypted by TLS 1.3.
-    expect(proxy.fromClient().includes(me.certificate.der)).toBe(maxVersion === 'TLSv1.2')
+    expect(showsIdentity(proxy.fromClient())).toBe(maxVersion === 'TLSv1.2')
   })
 
   it('nothing leaves when the deadline of the verifier passes', async () => {
@@ -110,7 +113,7 @@ it('does what a plain tls.connect of Node does not: that one shows its certifica
   socket.on('secureConnect', () => socket.destroy())
   await once(socket, 'error')
   await soon()
-  expect(proxy.fromClient().includes(me.certificate.der)).toBe(true)
+  expect(showsIdentity(proxy.fromClient())).toBe(true)
 })
 
 it('gives nothing to somebody who replays the certificate of another server without its key', async () => {
@@ -148,7 +151,7 @@ it('gives nothing to somebody who replays the certificate of another server with
   const attempt = connect({ endpoint, verify, identity, identityOverTls12: 'allow' })
   await expect(attempt).rejects.toMatchObject({
     code: 'ERR_TLACACOCA_HANDSHAKE_FAILED',
-    cause: { message: expect.stringContaining('bad signature') },
+    cause: { message: expect.stringContaining('signature') },
   })
   await soon()
   expect(kindsOf(Buffer.concat(sent)).filter((kind) => kind !== '21')).toEqual(['22/1'])
@@ -181,7 +184,7 @@ describe('by TLS 1.2 a certificate travels in clear, so connect', () => {
     stream.write('hello')
     expect(await text(stream)).toBe('echo hello')
     expect(events).toMatchObject([{ kind: 'identity_in_clear', fingerprint: me.certificate.fingerprint }])
-    expect(proxy.fromClient().includes(me.certificate.der)).toBe(true)
+    expect(showsIdentity(proxy.fromClient())).toBe(true)
   })
 
   it('connects to a server that does not ask for one', async () => {
@@ -189,7 +192,7 @@ describe('by TLS 1.2 a certificate travels in clear, so connect', () => {
     const { stream } = await connection
     stream.write('hello')
     expect(await text(stream)).toBe('echo hello')
-    expect(proxy.fromClient().includes(me.certificate.der)).toBe(false)
+    expect(showsIdentity(proxy.fromClient())).toBe(false)
   })
 
   it('connects without an identity to a server that asks for one', async () => {

@@ -7,12 +7,15 @@ import type { TLSSocket } from 'node:tls'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { VerifiedPeer } from '../../src/certificate/peer.ts'
 import type { PeerCandidate, PeerVerifier, VerifierDecision } from '../../src/certificate/peer-verifier.ts'
+import { formatPem } from '../../src/certificate/pem.ts'
 import { endpointFrom, parseEndpoint } from '../../src/names/endpoint.ts'
 import { createClientContext } from '../../src/tls/client-context.ts'
 import { connect } from '../../src/tls/connect.ts'
+import { authorities } from '../../src/tls/verifiers/authorities.ts'
 import { dangerouslyAcceptAny } from '../../src/tls/verifiers/dangerously-accept-any.ts'
 import { pins } from '../../src/tls/verifiers/pins.ts'
 import { byteProxy } from '../support/byte-proxy.ts'
+import { bytes, craft, ecKey, element, extension, name, sequence } from '../support/crafted-certificates.ts'
 import { forgeCertificate } from '../support/forged-certificates.ts'
 import { listening, testServer } from '../support/tls-server.ts'
 
@@ -441,6 +444,26 @@ describe('connect', () => {
       code: 'ERR_TLACACOCA_HANDSHAKE_FAILED',
       alert: 40,
     })
+  })
+
+  // The key that makes Node abort the whole process when it is asked for details: a P-256 point of the one octet 00.
+  it.each(VERSIONS)('outlives a server with a hostile key among its intermediates, by %s', async (maxVersion) => {
+    const authority = forgeCertificate({ commonName: 'ca', ca: true })
+    const leaf = forgeCertificate({ issuer: authority, hosts: ['localhost'] })
+    const hostile = craft({
+      subject: name('ca'),
+      spki: ecKey('1.2.840.10045.3.1.7', bytes('00')),
+      extensions: [extension('2.5.29.19', sequence(element(0x01, bytes('ff'))))],
+    })
+    const certificate = { ...leaf, certPem: leaf.certPem + formatPem('CERTIFICATE', hostile) }
+    const server = await testServer({ maxVersion, certificate })
+    const endpoint = here(server.port)
+    const { peer, stream } = await connect({ endpoint, verify: authorities([authority.certificate]) })
+    expect(peer.chain.map(({ der }) => Buffer.from(der))).toEqual([leaf.der, hostile].map((der) => Buffer.from(der)))
+    stream.destroy()
+    const other = forgeCertificate({ commonName: 'other', ca: true })
+    const attempt = connect({ endpoint, verify: authorities([other.certificate]) })
+    await expect(attempt).rejects.toMatchObject({ code: 'ERR_TLACACOCA_PEER_REFUSED', reason: 'malformed' })
   })
 
   it('does not take the process down when a connection breaks and nobody listens', async () => {
