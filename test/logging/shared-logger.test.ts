@@ -1,0 +1,110 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { expect, it } from 'vitest'
+import { configureLogging, createLogger, getLogger, logDecisions, logTofuEvents } from '../../src/logging/index.ts'
+import { AccessControl, MiddlewareChain, parseClientAddress, targetFromParts } from '../../src/middleware/index.ts'
+import { endpointFrom } from '../../src/names/index.ts'
+import { TofuStore } from '../../src/tofu/index.ts'
+import { testCertificate } from '../support/certificates.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
+
+const linesOf = (stream: PassThrough): Record<string, unknown>[] =>
+  String(stream.read() ?? '')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line))
+
+it('gives loggers that follow the settings, also those that come later', () => {
+  const [first, second] = [new PassThrough(), new PassThrough()]
+  const log = getLogger({ component: 'server' })
+  configureLogging({ level: 'info', stream: first })
+  log.info('one')
+  configureLogging({ level: 'warn', stream: second })
+  log.info('two')
+  log.child({ port: 1965 }).warn('three')
+  expect(log.level).toBe('warn')
+  expect(linesOf(first)).toMatchObject([{ message: 'one', component: 'server' }])
+  expect(linesOf(second)).toMatchObject([{ message: 'three', component: 'server', port: 1965 }])
+})
+
+it('keeps the settings in force when new ones cannot be', () => {
+  const stream = new PassThrough()
+  configureLogging({ level: 'info', stream })
+  expect(() => configureLogging({ file: '/nowhere/at/all/log' })).toThrow(/cannot open the log/)
+  getLogger().info('still here')
+  expect(linesOf(stream)).toMatchObject([{ message: 'still here' }])
+})
+
+it('writes to a file', async () => {
+  const file = join(await temporaryFolder(), 'log')
+  configureLogging({ file, format: 'console' })
+  getLogger().error('broken')
+  expect(readFileSync(file, 'utf8')).toMatch(/^\S+Z ERROR broken\n$/)
+})
+
+it('records denials by attack at every level, without the address', async () => {
+  const stream = new PassThrough()
+  const chain = new MiddlewareChain([new AccessControl({ denyList: ['192.0.2.1'] })], {
+    onDecision: logDecisions(createLogger({ stream })),
+  })
+  const target = targetFromParts(
+    { scheme: 'spartan', host: 'example.org', port: 300, path: '/a', query: 'secret' },
+    { served: 'any' },
+  )
+  for (const text of ['192.0.2.1', '192.0.2.2']) {
+    await chain.process({ target, address: parseClientAddress(text), peer: null })
+  }
+  const lines = linesOf(stream)
+  expect(lines).toMatchObject([
+    {
+      level: 'security',
+      message: 'request denied',
+      denialReason: 'access_denied',
+      clientAddress: expect.stringMatching(/^addr-/),
+      target: 'spartan://example.org:300/a?…',
+      peer: null,
+    },
+  ])
+})
+
+it('tells failures from attacks from mistakes', async () => {
+  const stream = new PassThrough()
+  const onDecision = logDecisions(createLogger({ stream, level: 'trace' }))
+  const target = targetFromParts({ scheme: 'spartan', host: 'example.org', port: 300, path: '/' }, { served: 'any' })
+  const request = { target, address: parseClientAddress('192.0.2.1'), peer: null }
+  const answers = [
+    () => ({ allowed: true }) as const,
+    () => ({ allowed: false, denialReason: 'cert_required' }) as const,
+    () => ({ allowed: false, denialReason: 'rate_limit', retryAfterSeconds: 3 }) as const,
+    () => {
+      throw new Error('the store is away')
+    },
+  ]
+  for (const decide of answers) await new MiddlewareChain([{ name: 'm', decide }], { onDecision }).process(request)
+  expect(linesOf(stream)).toMatchObject([
+    { level: 'debug' },
+    { level: 'info', denialReason: 'cert_required' },
+    { level: 'security', denialReason: 'rate_limit', retryAfterSeconds: 3 },
+    { level: 'error', denialReason: 'internal_error', cause: { message: 'the store is away' } },
+  ])
+})
+
+it('records a pin that changed, at every level', async () => {
+  const stream = new PassThrough()
+  const store = TofuStore.inMemory({ onEvent: logTofuEvents(createLogger({ stream })) })
+  const [old, other] = [await testCertificate(), await testCertificate()]
+  const endpoint = endpointFrom('example.org', 1965)
+  await store.verifyOrTrust(endpoint, old.certificate)
+  await expect(store.verifyOrTrust(endpoint, other.certificate)).rejects.toThrow()
+  expect(linesOf(stream)).toMatchObject([
+    {
+      level: 'security',
+      message: 'certificate refused',
+      endpoint: 'example.org:1965',
+      verdict: 'changed',
+      pinned: old.certificate.fingerprint,
+      presented: other.certificate.fingerprint,
+    },
+  ])
+})
