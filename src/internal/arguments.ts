@@ -47,3 +47,23 @@ export function requireDate(name: string, value: unknown): asserts value is Date
   if (!(value instanceof Date)) throw new TypeError(`"${name}" expected a Date, got ${show(value)}`)
   if (Number.isNaN(value.getTime())) throw new RangeError(`"${name}" expected a valid Date, got an invalid one`)
 }
+
+/**
+ * An object with no other keys than `known`. A misspelt option is refused: `denylist` for `denyList` would be a deny list
+ * that denies nobody, and options often come from a file, where the compiler sees nothing.
+ */
+export function requireOptions(name: string, value: unknown, known: readonly string[]): asserts value is object {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new TypeError(`"${name}" expected an object, got ${show(value)}`)
+  }
+  for (const key of Object.keys(value)) {
+    if (!known.includes(key)) throw new TypeError(`"${name}" has no option ${show(key)}; it knows ${known.join(', ')}`)
+  }
+}
+
+/** A list, and not one text: a text can be iterated too, letter by letter. */
+export function requireList(name: string, value: unknown): asserts value is Iterable<unknown> {
+  if (typeof value !== 'object' || value === null || !(Symbol.iterator in value)) {
+    throw new TypeError(`"${name}" expected a list, got ${show(value)}`)
+  }
+}

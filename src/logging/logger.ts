@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import type { Writable } from 'node:stream'
 import type { Logger as PinoLogger } from 'pino'
 import { FileError } from '../errors.ts'
-import { requireFunction, requireOneOf, requireString, show } from '../internal/arguments.ts'
+import { requireFunction, requireOneOf, requireOptions, requireString, show } from '../internal/arguments.ts'
 import type { Clock } from '../internal/clock.ts'
 import { ConsoleFormat } from './console-format.ts'
 import { type AddressPseudonymizer, createAddressPseudonymizer } from './pseudonym.ts'
@@ -71,18 +71,29 @@ export interface Logger {
  * // … INFO request clientIp=addr-… url=gemini://example.org/search?…
  */
 export function createLogger(options: LoggerOptions = {}): Logger {
-  const { level = 'error', format = 'json', file, stream, onError, addressFields = [], keepQueries = false } = options
+  requireOptions('options', options, OPTION_NAMES)
+  const { level = 'error', format = 'json', file, stream, onError, addressFields = [], pseudonymizer } = options
   requireOneOf('level', level, LEVELS)
   requireOneOf('format', format, ['json', 'console'])
   if (file !== undefined && stream !== undefined) throw new TypeError('"file" and "stream" exclude each other')
+  if (file !== undefined) requireString('file', file)
   if (onError !== undefined) requireFunction('onError', onError)
+  if (pseudonymizer !== undefined) requireFunction('pseudonymizer', pseudonymizer)
   if (!Array.isArray(addressFields)) throw new TypeError(`"addressFields" expected names, got ${show(addressFields)}`)
   for (const name of addressFields) requireString('addressFields', name)
 
   const pseudonymOf =
-    options.hashAddresses === false ? null : (options.pseudonymizer ?? createAddressPseudonymizer(clockOf(options)))
-  const redactor = new Redactor({ pseudonymOf, addressFields, keepQueries })
-  const destination = openDestination(file, stream, onError)
+    options.hashAddresses === false ? null : (pseudonymizer ?? createAddressPseudonymizer(clockOf(options)))
+  // Only a plain `true` or `false` turns a protection off; a "false" from an environment variable is no answer.
+  const redactor = new Redactor({ pseudonymOf, addressFields, keepQueries: options.keepQueries === true })
+  const report = (error: Error): void => {
+    try {
+      onError?.(error)
+    } catch {
+      // There is nobody left to tell.
+    }
+  }
+  const destination = openDestination(file, stream, report)
   // Loaded here, by the first logger, and at once, so that a logger can be had without waiting.
   const pino: typeof import('pino') = createRequire(import.meta.url)('pino')
   const clock = options.clock ?? Date.now
@@ -97,8 +108,22 @@ export function createLogger(options: LoggerOptions = {}): Logger {
     },
     format === 'json' ? destination : new ConsoleFormat(destination),
   )
-  return new PinoBackedLogger(sink, redactor, level, redactor.fields(options.fields ?? {}))
+  return new PinoBackedLogger({ sink, redactor, level, report }, redactor.fields(options.fields ?? {}))
 }
+
+const OPTION_NAMES = [
+  'level',
+  'file',
+  'stream',
+  'format',
+  'hashAddresses',
+  'addressFields',
+  'pseudonymizer',
+  'keepQueries',
+  'fields',
+  'clock',
+  'onError',
+] as const satisfies readonly (keyof LoggerOptions)[]
 
 const clockOf = ({ clock }: LoggerOptions): { clock?: Clock } => (clock === undefined ? {} : { clock })
 
@@ -110,15 +135,8 @@ export interface LineSink {
 function openDestination(
   file: string | undefined,
   stream: Writable | undefined,
-  onError: ((error: Error) => void) | undefined,
+  report: (error: Error) => void,
 ): LineSink {
-  const report = (error: Error): void => {
-    try {
-      onError?.(error)
-    } catch {
-      // There is nobody left to tell.
-    }
-  }
   if (stream !== undefined) {
     // A stream without a listener for errors would end the process.
     stream.on('error', report)
@@ -137,21 +155,28 @@ function openDestination(
   }
 }
 
+/** What a logger and its children share. */
+interface LoggerParts {
+  readonly sink: PinoLogger<'security'>
+  readonly redactor: Redactor
+  readonly level: LogLevel
+  readonly report: (error: Error) => void
+}
+
 class PinoBackedLogger implements Logger {
   readonly level: LogLevel
+  readonly #parts: LoggerParts
   readonly #sink: PinoLogger<'security'>
   readonly #redactor: Redactor
-  readonly #bound: Readonly<Record<string, unknown>>
+  readonly #report: (error: Error) => void
+  readonly #bound: LogFields
 
-  constructor(
-    sink: PinoLogger<'security'>,
-    redactor: Redactor,
-    level: LogLevel,
-    bound: Readonly<Record<string, unknown>>,
-  ) {
-    this.#sink = sink
-    this.#redactor = redactor
-    this.level = level
+  constructor(parts: LoggerParts, bound: LogFields) {
+    this.level = parts.level
+    this.#parts = parts
+    this.#sink = parts.sink
+    this.#redactor = parts.redactor
+    this.#report = parts.report
     this.#bound = bound
   }
 
@@ -185,18 +210,23 @@ class PinoBackedLogger implements Logger {
 
   child(fields: LogFields): Logger {
     const bound = { ...this.#bound, ...this.#redactor.fields(fields) }
-    return new PinoBackedLogger(this.#sink, this.#redactor, this.level, bound)
+    return new PinoBackedLogger(this.#parts, bound)
   }
 
   #write(level: LogLevel | 'security', message: string, fields: LogFields | undefined): void {
-    if (!this.#sink.isLevelEnabled(level)) return
-    const own = fields === undefined ? {} : this.#redactor.fields(fields)
-    // What a line has by itself cannot be forged by a field of that name: the field gets another one.
-    const safe = Object.entries({ ...this.#bound, ...own }).map(([name, value]) => [
-      OWN_NAMES.has(name) ? `${name}_` : name,
-      value,
-    ])
-    this.#sink[level](Object.fromEntries(safe), this.#redactor.text(String(message)))
+    try {
+      if (!this.#sink.isLevelEnabled(level)) return
+      const own = fields === undefined ? {} : this.#redactor.fields(fields)
+      // What a line has by itself cannot be forged by a field of that name: the field gets another one.
+      const safe = Object.entries({ ...this.#bound, ...own }).map(([name, value]) => [
+        OWN_NAMES.has(name) ? `${name}_` : name,
+        value,
+      ])
+      this.#sink[level](Object.fromEntries(safe), this.#redactor.message(message))
+    } catch (error) {
+      // A stream or a clock of the caller's that throws.
+      this.#report(error instanceof Error ? error : new Error('the log could not be written', { cause: error }))
+    }
   }
 }
 

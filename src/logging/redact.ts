@@ -6,6 +6,7 @@ import { ClientAddress } from '../names/client-address.ts'
 import { Endpoint } from '../names/endpoint.ts'
 import { RequestPath } from '../names/request-path.ts'
 import { RequestTarget } from '../names/request-target.ts'
+import { FieldNames } from './field-names.ts'
 import type { AddressPseudonymizer } from './pseudonym.ts'
 import { escapeText, withoutKeys, withoutQueries, withPseudonyms } from './safe-text.ts'
 
@@ -20,31 +21,27 @@ export interface RedactOptions {
   readonly keepQueries: boolean
 }
 
-const ADDRESS_FIELDS =
-  'ip ipaddress ipv4 ipv6 clientip remoteip peerip sourceip srcip realip address clientaddress remoteaddress ' +
-  'peeraddress sourceaddress addr clientaddr remoteaddr peeraddr socketaddr xforwardedfor forwarded forwardedfor xrealip'
-
-const SECRET_FIELDS =
-  'passphrase password passwd pwd secret key privatekey privatekeypem keypem token apikey authorization cookie'
-
-/** Fields that hold a request or a part of it even where the text does not look like a URL. */
-const REQUEST_FIELDS = 'url uri path target line request requestline'
-
-const MAX_DEPTH = 6
+const MAX_DEPTH = 5
 const MAX_ITEMS = 100
-
-/** `clientIp`, `client_ip` and `Client-IP` are one name. */
-const plainName = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, '')
+// Of one line, all levels together: small values that are shared can make a large tree.
+const MAX_VALUES = 1000
 
 export class Redactor {
   readonly #options: RedactOptions
-  readonly #addressFields: ReadonlySet<string>
-  readonly #secretFields = new Set(SECRET_FIELDS.split(' '))
-  readonly #requestFields = new Set(REQUEST_FIELDS.split(' '))
+  readonly #names: FieldNames
 
   constructor(options: RedactOptions) {
     this.#options = options
-    this.#addressFields = new Set([...ADDRESS_FIELDS.split(' '), ...options.addressFields.map(plainName)])
+    this.#names = new FieldNames(options.addressFields)
+  }
+
+  /** Any value as the text of a message. */
+  message(message: unknown): string {
+    try {
+      return this.text(String(message))
+    } catch {
+      return UNREADABLE
+    }
   }
 
   text(text: string): string {
@@ -55,99 +52,157 @@ export class Redactor {
     return escapeText(safe)
   }
 
-  /** The fields of a log line. Names that a line has anyway are not overwritten by them. */
-  fields(fields: unknown): { [key: string]: LogValue } {
-    const value = this.#value(fields, '', [])
-    return isRecord(value) ? { ...value } : { value }
+  /** The fields of a log line, whatever they are. */
+  fields(fields: unknown): { readonly [key: string]: LogValue } {
+    try {
+      const walk = new Walk(this.#options, this.#names, (text) => this.text(text))
+      if (typeof fields === 'object' && fields !== null && !(fields instanceof Error))
+        return walk.record(fields, '', [])
+      return { value: walk.value(fields, '', []) }
+    } catch {
+      return { value: UNREADABLE }
+    }
+  }
+}
+
+const UNREADABLE = '[unreadable]'
+
+/** The values of one line. */
+class Walk {
+  readonly #options: RedactOptions
+  readonly #names: FieldNames
+  readonly #text: (text: string) => string
+  #left = MAX_VALUES
+
+  constructor(options: RedactOptions, names: FieldNames, text: (text: string) => string) {
+    this.#options = options
+    this.#names = names
+    this.#text = text
   }
 
-  #value(value: unknown, field: string, above: readonly object[]): LogValue {
+  /** @param above - The objects that the value is in, from the outermost on. */
+  value(value: unknown, field: string, above: readonly object[]): LogValue {
+    if (this.#left-- <= 0) return '[too much]'
     try {
-      return this.#readable(value, plainName(field), above)
+      return this.#readable(value, field, above)
     } catch {
-      return '[unreadable]'
+      return UNREADABLE
+    }
+  }
+
+  record(value: object, field: string, above: readonly object[]): { readonly [key: string]: LogValue } {
+    const path = [...above, value]
+    const names: unknown[] = value instanceof Map ? [...first(value.keys(), MAX_ITEMS)] : Object.keys(value)
+    // Without a prototype, a field called `__proto__` is a field.
+    const record: { [key: string]: LogValue } = Object.create(null)
+    for (const name of names.slice(0, MAX_ITEMS)) {
+      // Below a field that holds an address, everything is part of the address.
+      const inner = this.#names.isAddress(field) ? field : String(name)
+      record[this.#text(String(name))] = this.#member(value, name, inner, path)
+    }
+    const more = (value instanceof Map ? value.size : names.length) - MAX_ITEMS
+    if (more > 0) record['…'] = `[${more} more]`
+    return record
+  }
+
+  /** Reading a member may throw, and should cost no more than that member. */
+  #member(from: object, name: unknown, field: string, path: readonly object[]): LogValue {
+    try {
+      const value = from instanceof Map ? from.get(name) : (from as Record<PropertyKey, unknown>)[name as PropertyKey]
+      return this.value(value, field, path)
+    } catch {
+      return UNREADABLE
     }
   }
 
   #readable(value: unknown, field: string, above: readonly object[]): LogValue {
-    const { pseudonymOf } = this.#options
+    const { pseudonymOf, keepQueries } = this.#options
     if (value === null || value === undefined) return null
-    if (this.#secretFields.has(field)) return '[secret]'
+    if (this.#names.isSecret(field)) return '[secret]'
     if (typeof value === 'boolean') return value
     if (ClientAddress.is(value)) return pseudonymOf === null ? value.toString() : pseudonymOf(value)
     if (typeof value === 'object') return this.#object(value, field, above)
+    if (typeof value === 'function') return '[function]'
     // An IPv4 address can be a number too.
-    if (this.#addressFields.has(field) && pseudonymOf !== null) return pseudonymOf(String(value))
+    if (pseudonymOf !== null && this.#names.isAddress(field)) return pseudonymOf(String(value))
     if (typeof value === 'number') return Number.isFinite(value) ? value : String(value)
-    const text = typeof value === 'function' ? '[function]' : String(value)
-    if (this.#requestFields.has(field) && !this.#options.keepQueries) {
-      return this.text(text.replace(/\?.*$/s, '?…'))
-    }
-    return this.text(text)
+    const text = String(value)
+    if (!keepQueries && this.#names.isQuery(field)) return '[query]'
+    // A request need not look like a URL: `/search?words`, `/upload;token=…`, and spaces in what somebody typed.
+    if (!keepQueries && this.#names.isRequest(field)) return this.#text(text.replace(/([?;#]).*$/s, '$1…'))
+    return this.#text(text)
   }
 
   #object(value: object, field: string, above: readonly object[]): LogValue {
     if (above.includes(value)) return '[circular]'
     if (above.length >= MAX_DEPTH) return '[too deep]'
+    const { pseudonymOf } = this.#options
     const known = this.#known(value)
-    if (known !== null) return known
-    const path = [...above, value]
-    if (Array.isArray(value) || value instanceof Set) {
-      const items = [...value].slice(0, MAX_ITEMS).map((item) => this.#value(item, field, path))
-      const rest = (Array.isArray(value) ? value.length : value.size) - items.length
-      return rest > 0 ? [...items, `[${rest} more]`] : items
-    }
-    if (value instanceof Error) return this.#error(value, path)
-    const names = value instanceof Map ? [...value.keys()] : Object.keys(value)
-    const entries = names.slice(0, MAX_ITEMS).map((name): [string, LogValue] => {
-      // Below a field that holds an address, everything without a name of its own meaning is part of the address.
-      const inner = this.#addressFields.has(field) ? field : String(name)
-      return [this.text(String(name)), this.#value(read(value, name), inner, path)]
-    })
-    if (names.length > MAX_ITEMS) entries.push(['…', `[${names.length - MAX_ITEMS} more]`])
-    // Without a prototype, a field called `__proto__` is a field.
-    return Object.assign(Object.create(null), Object.fromEntries(entries))
+    if (known !== null) return pseudonymOf !== null && this.#names.isAddress(field) ? pseudonymOf(known) : known
+    if (value instanceof Error) return this.#error(value, [...above, value])
+    if (Array.isArray(value)) return this.#list(value, value.length, field, [...above, value])
+    if (value instanceof Set) return this.#list(value, value.size, field, [...above, value])
+    if (value instanceof Map || isPlain(value)) return this.record(value, field, above)
+    // What a socket, a server or a store holds inside is nobody's business. What it says of itself may be.
+    if (value.toString === Object.prototype.toString) return this.#text(`[${nameOf(value)}]`)
+    return this.value(String(value), field, above)
+  }
+
+  #list(items: Iterable<unknown>, length: number, field: string, path: readonly object[]): LogValue {
+    const list = [...first(items, MAX_ITEMS)].map((item) => this.value(item, field, path))
+    return length > MAX_ITEMS ? [...list, `[${length - MAX_ITEMS} more]`] : list
   }
 
   /** Values of this library, and others that have a usual text. */
-  #known(value: object): LogValue | null {
+  #known(value: object): string | null {
     if (RequestTarget.is(value)) {
       const query = value.query === null ? '' : `?${this.#options.keepQueries ? value.query : '…'}`
-      return this.text(`${value.scheme}://${value.endpoint}${value.path}${query}`)
+      return this.#text(`${value.scheme}://${value.endpoint}${value.path}${query}`)
     }
-    if (Endpoint.is(value) || RequestPath.is(value)) return escapeText(value.toString())
+    if (Endpoint.is(value) || RequestPath.is(value)) return this.#text(value.toString())
     if (value instanceof Date) return Number.isNaN(value.getTime()) ? '[invalid date]' : value.toISOString()
-    if (value instanceof Uint8Array) return `[${value.length} bytes]`
     if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`
+    if (isPlain(value)) {
+      // A key as JSON (RFC 7517), of which `d` alone is the secret.
+      return 'kty' in value ? '[key]' : null
+    }
     // A certificate, or a peer that has one.
     const { fingerprint } = value as { fingerprint?: unknown }
-    if (typeof fingerprint === 'string' && isFingerprint(fingerprint) && !isPlain(value)) return fingerprint
-    return null
+    return isFingerprint(fingerprint) ? fingerprint : null
   }
 
   #error(error: Error, path: readonly object[]): LogValue {
-    const { code, cause } = error as { code?: unknown; cause?: unknown }
+    const { code, cause, errors } = error as { code?: unknown; cause?: unknown; errors?: unknown }
     return {
-      name: this.text(String(error.name)),
-      ...(code === undefined ? {} : { code: this.text(String(code)) }),
-      message: this.text(String(error.message)),
-      ...(cause === undefined ? {} : { cause: this.#value(cause, 'cause', path) }),
+      name: this.#text(String(error.name)),
+      ...(code === undefined ? {} : { code: this.#text(String(code)) }),
+      message: this.#text(String(error.message)),
+      ...(cause === undefined ? {} : { cause: this.value(cause, 'cause', path) }),
+      // Of an AggregateError, which for a failed connection has no message of its own.
+      ...(Array.isArray(errors) ? { errors: this.value(errors, 'errors', path) } : {}),
     }
   }
 }
-
-const isRecord = (value: LogValue): value is { readonly [key: string]: LogValue } =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const isPlain = (value: object): boolean => {
   const prototype = Object.getPrototypeOf(value)
   return prototype === Object.prototype || prototype === null
 }
 
-function read(from: object, name: unknown): unknown {
-  return from instanceof Map ? from.get(name) : (from as Record<PropertyKey, unknown>)[name as PropertyKey]
+const nameOf = (value: object): string => {
+  const name: unknown = value.constructor?.name
+  return typeof name === 'string' && name !== '' ? name : 'object'
 }
 
-// What is searched for secrets and addresses; more is not logged anyway. Twice of what is kept, so that the cut cannot
-// fall into the part that is.
+/** The first few, without a look at the rest: an array can be longer than the memory. */
+function* first<T>(items: Iterable<T>, count: number): Generator<T> {
+  let left = count
+  for (const item of items) {
+    if (left-- <= 0) return
+    yield item
+  }
+}
+
+// What is searched for secrets and addresses; more is not logged anyway. Twice of what is kept, so that the cut seldom
+// falls into the part that is.
 const MAX_TEXT = 8192

@@ -1,9 +1,9 @@
+import { requireOptions } from '../internal/arguments.ts'
 import type { AddressRange } from '../names/address-range.ts'
 import { ClientAddress } from '../names/client-address.ts'
 import type { ConnectionGuard } from '../net/connection-guard.ts'
 import { type AddressList, AddressTable } from './address-table.ts'
 import { ALLOWED, type Denied, type Middleware, type MiddlewareRequest, type MiddlewareResult } from './middleware.ts'
-import { requireKnownOptions } from './options.ts'
 
 export interface AccessControlOptions {
   /** Who may come in. Once it is given, even empty, nobody else may, unless `defaultAllow` says so. */
@@ -48,7 +48,7 @@ export class AccessControl implements Middleware, ConnectionGuard {
   readonly #defaultAllow: boolean
 
   constructor(options: AccessControlOptions = {}) {
-    requireKnownOptions('options', options, ['allowList', 'denyList', 'defaultAllow'])
+    requireOptions('options', options, ['allowList', 'denyList', 'defaultAllow'])
     const { allowList, denyList, defaultAllow = allowList === undefined } = options
     if (typeof defaultAllow !== 'boolean') throw new TypeError('"defaultAllow" expected true or false')
     const lists: AddressList[] = []

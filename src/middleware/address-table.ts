@@ -3,11 +3,10 @@
 // the mapped ones, in rules and in clients).
 
 import { InvalidNameError } from '../errors.ts'
-import { requireString } from '../internal/arguments.ts'
+import { requireList, requireString } from '../internal/arguments.ts'
 import { type AddressRange, parseAddressRange } from '../names/address-range.ts'
 import { ClientAddress } from '../names/client-address.ts'
 import { hostMask, IntervalTable, packValue, prefixLengthOf, type Tag, tagOf, type Value } from './interval-table.ts'
-import { requireList } from './options.ts'
 
 /** A list of ranges, and the tag of what it says. */
 export interface AddressList {

@@ -1,6 +1,6 @@
 import { Peer } from '../certificate/peer.ts'
 import { CertificateError } from '../errors.ts'
-import { show } from '../internal/arguments.ts'
+import { requireFunction, requireList, requireOptions, show } from '../internal/arguments.ts'
 import { type Clock, systemClock } from '../internal/clock.ts'
 import { RequestTarget } from '../names/request-target.ts'
 import { decisionOf, type LookupResult } from './certificate-lookup.ts'
@@ -13,7 +13,6 @@ import {
   type MiddlewareRequest,
   type MiddlewareResult,
 } from './middleware.ts'
-import { requireKnownOptions, requireList } from './options.ts'
 import { RuleTree } from './rule-tree.ts'
 import { isThenable } from './thenable.ts'
 
@@ -63,8 +62,9 @@ export class CertificateAuth implements Middleware {
   readonly #clock: Clock
 
   constructor(options: CertificateAuthOptions) {
-    requireKnownOptions('options', options, ['rules', 'clock'])
+    requireOptions('options', options, ['rules', 'clock'])
     requireList('rules', options.rules)
+    if (options.clock !== undefined) requireFunction('clock', options.clock)
     let index = 0
     for (const rule of options.rules) {
       const name = `rules[${index++}]`

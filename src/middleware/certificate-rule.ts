@@ -4,12 +4,11 @@
 import type { Certificate } from '../certificate/certificate.ts'
 import { type Fingerprint, parseFingerprint } from '../certificate/fingerprint.ts'
 import { InvalidNameError } from '../errors.ts'
-import { requireOneOf, requireString, show } from '../internal/arguments.ts'
+import { requireList, requireOneOf, requireOptions, requireString, show } from '../internal/arguments.ts'
 import { parseEndpoint } from '../names/endpoint.ts'
 import { normalizeHost } from '../names/host.ts'
 import { parseRequestPath, type RequestPath } from '../names/request-path.ts'
 import type { CertificateLookup } from './certificate-lookup.ts'
-import { requireKnownOptions, requireList } from './options.ts'
 
 /** What is asked of clients below a path. */
 export interface CertificateRule {
@@ -57,7 +56,7 @@ export interface CompiledRule {
 }
 
 export function compileRule(rule: CertificateRule, name: string): CompiledRule {
-  requireKnownOptions(name, rule, KNOWN)
+  requireOptions(name, rule, KNOWN)
   const { path, host, scheme, allowedFingerprints, lookup } = rule
   const { requireCertificate = true, issued = false, expired = 'refuse', notYetValid = 'refuse' } = rule
   requireBoolean(`${name}.requireCertificate`, requireCertificate)

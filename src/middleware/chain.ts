@@ -1,4 +1,4 @@
-import { requireFunction, requireString, show } from '../internal/arguments.ts'
+import { requireFunction, requireOptions, requireString, show } from '../internal/arguments.ts'
 import {
   ALLOWED,
   type DenialReason,
@@ -8,7 +8,6 @@ import {
   type MiddlewareRequest,
   type MiddlewareResult,
 } from './middleware.ts'
-import { requireKnownOptions } from './options.ts'
 import { isThenable } from './thenable.ts'
 
 /** What one member of a chain said about one request. */
@@ -68,7 +67,7 @@ export class MiddlewareChain<Reason extends string = DenialReason> implements Mi
   readonly #onError: ((error: unknown, facts: ErrorFacts) => unknown) | undefined
 
   constructor(members: readonly Middleware<Reason>[], options: MiddlewareChainOptions<Reason> = {}) {
-    requireKnownOptions('options', options, ['name', 'onDecision', 'onError'])
+    requireOptions('options', options, ['name', 'onDecision', 'onError'])
     if (!Array.isArray(members)) throw new TypeError(`"members" expected an array, got ${show(members)}`)
     if (options.name !== undefined) requireString('name', options.name)
     if (options.onDecision !== undefined) requireFunction('onDecision', options.onDecision)

@@ -1,4 +1,4 @@
-import { requireFunction, requireInteger, show } from '../internal/arguments.ts'
+import { requireFunction, requireInteger, requireOptions, show } from '../internal/arguments.ts'
 import type { Clock } from '../internal/clock.ts'
 import { ClientAddress } from '../names/client-address.ts'
 import type { ConnectionGuard } from '../net/connection-guard.ts'
@@ -6,7 +6,6 @@ import { AddressTable } from './address-table.ts'
 import { BucketTable } from './bucket-table.ts'
 import { hostMask } from './interval-table.ts'
 import { ALLOWED, type Middleware, type MiddlewareRequest, type MiddlewareResult } from './middleware.ts'
-import { requireKnownOptions } from './options.ts'
 import { type BucketOptions, Refill, type TokenBucketResult } from './refill.ts'
 import { monotonicClock, SteadyTime } from './steady-time.ts'
 
@@ -61,7 +60,7 @@ export class RateLimiter implements Middleware, ConnectionGuard {
   readonly #key = new Int32Array(4)
 
   constructor(options: RateLimiterOptions = {}) {
-    requireKnownOptions('options', options, KNOWN)
+    requireOptions('options', options, KNOWN)
     const { capacity = 10, refillPerSecond = 1, ipv6PrefixLength = 64, ipv4PrefixLength = 32 } = options
     const { maxKeys = 65_536, exempt, cost, clock = monotonicClock } = options
     requireInteger('ipv6PrefixLength', ipv6PrefixLength, 0, 128)

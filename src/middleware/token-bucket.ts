@@ -1,5 +1,5 @@
+import { requireOptions } from '../internal/arguments.ts'
 import type { Clock } from '../internal/clock.ts'
-import { requireKnownOptions } from './options.ts'
 import { type BucketOptions, Refill, type TokenBucketResult } from './refill.ts'
 import { monotonicClock, SteadyTime } from './steady-time.ts'
 
@@ -29,7 +29,7 @@ export class TokenBucket {
   #fullAt = 0
 
   constructor(options: TokenBucketOptions) {
-    requireKnownOptions('options', options, ['capacity', 'refillPerSecond', 'clock'])
+    requireOptions('options', options, ['capacity', 'refillPerSecond', 'clock'])
     this.#refill = new Refill(options)
     this.#time = new SteadyTime(options.clock ?? monotonicClock)
   }

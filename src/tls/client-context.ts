@@ -4,8 +4,8 @@ import { createSecureContext, type SecureContext } from 'node:tls'
 import type { Certificate } from '../certificate/certificate.ts'
 import type { TLSVersion } from '../certificate/peer.ts'
 import { ContextError } from '../errors.ts'
+import { requireOptions } from '../internal/arguments.ts'
 import { type ClientIdentity, loadIdentity, requireIdentity } from './identity.ts'
-import { requireOptions } from './options.ts'
 import { policyOptions, requireProtocols } from './policy.ts'
 
 /** What {@link createClientContext} takes. All of it is optional. */

@@ -11,6 +11,7 @@ import { ConnectionError } from '../errors.ts'
 import type { Endpoint } from '../names/endpoint.ts'
 import { alertName, complaint, receivedAlert } from './alert.ts'
 import type { ClientContext } from './client-context.ts'
+import { ClientStream } from './client-stream.ts'
 import type { Deadline } from './deadline.ts'
 import { Gate } from './gate.ts'
 import { carriesCertificate } from './hello-filter.ts'
@@ -29,15 +30,16 @@ export interface HandshakeOptions {
   readonly onIdentityInClear: () => void
 }
 
-/** What a handshake leaves behind: a TLS socket that is not read yet, and the gate below it, which is open. */
-export interface SecureTransport {
-  readonly tls: TLSSocket
-  readonly gate: Gate
+/** What comes of a handshake. */
+export interface SecureConnection {
+  readonly stream: ClientStream
   readonly peer: VerifiedPeer
+  /** The application protocol that was agreed on, or null. */
+  readonly alpn: string | null
 }
 
 /** Speaks TLS over a transport that is connected. The transport belongs to the handshake from here on. */
-export function shakeHands(transport: Duplex, options: HandshakeOptions): Promise<SecureTransport> {
+export function shakeHands(transport: Duplex, options: HandshakeOptions): Promise<SecureConnection> {
   return new Promise((resolve, reject) => {
     new ClientHandshake(transport, options, resolve, reject)
   })
@@ -45,7 +47,7 @@ export function shakeHands(transport: Duplex, options: HandshakeOptions): Promis
 
 class ClientHandshake {
   readonly #options: HandshakeOptions
-  readonly #resolve: (value: SecureTransport) => void
+  readonly #resolve: (value: SecureConnection) => void
   readonly #reject: (error: Error) => void
   readonly #gate: Gate
   readonly #tls: TLSSocket
@@ -59,7 +61,7 @@ class ClientHandshake {
   constructor(
     transport: Duplex,
     options: HandshakeOptions,
-    resolve: (value: SecureTransport) => void,
+    resolve: (value: SecureConnection) => void,
     reject: (error: Error) => void,
   ) {
     this.#options = options
@@ -118,17 +120,27 @@ class ClientHandshake {
     const chain = peerChain(this.#tls)
     const [certificate] = chain
     if (certificate === undefined) throw this.#handshakeError('has no certificate, or none that can be read')
-    return { endpoint: this.#options.endpoint, certificate, chain, protocol, signal: this.#abandoned.signal }
+    const { endpoint } = this.#options
+    // Frozen, because what was judged is what the peer will be made of.
+    return Object.freeze({
+      endpoint,
+      certificate,
+      chain: Object.freeze(chain),
+      protocol,
+      signal: this.#abandoned.signal,
+    })
   }
 
   #completeIfReady(): void {
     if (this.#settled || !this.#finished || this.#accepted === null) return
     const { candidate, by } = this.#accepted
     const { certificate, chain, protocol, endpoint } = candidate
+    const { alpnProtocol } = this.#tls
     this.#settle()
     // Both sides have sent Finished by now with TLS 1.2; with TLS 1.3 the server has, and its proof has been checked.
     const peer = mintVerifiedPeer({ certificate, chain, protocol }, endpoint, by)
-    this.#resolve({ tls: this.#tls, gate: this.#gate, peer })
+    const stream = new ClientStream(this.#tls, this.#gate)
+    this.#resolve({ stream, peer, alpn: typeof alpnProtocol === 'string' ? alpnProtocol : null })
   }
 
   #tlsFailed(error: Error): void {

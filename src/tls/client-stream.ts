@@ -16,7 +16,6 @@ import { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { ConnectionError, TruncatedError } from '../errors.ts'
 import { alertName, complaint, receivedAlert } from './alert.ts'
-import type { SecureTransport } from './client-handshake.ts'
 import type { Gate } from './gate.ts'
 
 /** The transport is not read while this much is decrypted and unread: four records of the largest size. */
@@ -31,13 +30,22 @@ export class ClientStream extends Duplex {
   #failure: Error | null = null
   #writing: Callback | null = null
 
-  constructor({ tls, gate }: SecureTransport) {
+  /**
+   * To be made in the same turn in which the handshake finishes: what the TLS socket tells before nobody hears.
+   *
+   * @param tls - A TLS socket that is not read yet.
+   * @param gate - The gate below it, which is open.
+   */
+  constructor(tls: TLSSocket, gate: Gate) {
     // With a high-water mark of 0 `_read` is called when nothing is left unread, and not before.
     super({ allowHalfOpen: false, readableHighWaterMark: 0 })
     this.#tls = tls
     this.#gate = gate
     this.on('error', () => {})
     tls.on('error', (error) => this.#tlsFailed(error))
+    tls.once('close', () => {
+      if (!this.#ended) this.#fail(broken('was closed'))
+    })
     tls.on('data', (chunk: Buffer) => {
       this.push(chunk)
       if (this.readableLength > MAX_UNREAD) gate.reading = false

@@ -6,16 +6,22 @@ import type { Fingerprint } from '../certificate/fingerprint.ts'
 import type { TLSVersion, VerifiedPeer } from '../certificate/peer.ts'
 import type { PeerVerifier } from '../certificate/peer-verifier.ts'
 import { ConnectionError } from '../errors.ts'
-import { requireFunction, requireInteger, requireOneOf, requireString, show } from '../internal/arguments.ts'
+import {
+  requireFunction,
+  requireInteger,
+  requireOneOf,
+  requireOptions,
+  requireString,
+  show,
+} from '../internal/arguments.ts'
 import { Endpoint } from '../names/endpoint.ts'
 import { canonicalHost } from '../names/host.ts'
 import { tell } from '../net/report.ts'
 import { ClientContext, createClientContext } from './client-context.ts'
 import { shakeHands } from './client-handshake.ts'
-import { ClientStream } from './client-stream.ts'
+import type { ClientStream } from './client-stream.ts'
 import { Deadline } from './deadline.ts'
 import { type ClientIdentity, requireIdentity } from './identity.ts'
-import { requireOptions } from './options.ts'
 
 /** What deserves attention beside the outcome: the client's certificate goes where everybody on the way can read it. */
 export interface ConnectEvent {
@@ -64,8 +70,8 @@ export interface ClientConnection {
   /** The application protocol that was agreed on, or null. */
   readonly alpn: string | null
   /**
-   * Sends what is still to be sent and close_notify, and lets go of the connection, whatever the server may still want to
-   * say. Takes a second at most, and never rejects.
+   * Sends what is still to be sent and close_notify, throws away what the server still says, and lets go of the
+   * connection when the server ends it too, or after a second. Never rejects.
    */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
@@ -121,7 +127,7 @@ export async function connect(options: ConnectOptions): Promise<ClientConnection
   const deadline = new Deadline({ to: String(endpoint), timeoutMs, verifyTimeoutMs, signal })
   try {
     const transport = await dial(endpoint, deadline.signal)
-    const secure = await shakeHands(transport, {
+    const { stream, peer, alpn } = await shakeHands(transport, {
       endpoint,
       context,
       serverName,
@@ -129,10 +135,8 @@ export async function connect(options: ConnectOptions): Promise<ClientConnection
       deadline,
       onIdentityInClear: () => identityInClear(options, context),
     })
-    const stream = new ClientStream(secure)
     if (signal !== undefined) endWith(signal, stream, endpoint)
-    const { alpnProtocol } = secure.tls
-    return connectionOf(stream, secure.peer, typeof alpnProtocol === 'string' ? alpnProtocol : null)
+    return connectionOf(stream, peer, alpn)
   } finally {
     deadline.close()
   }
@@ -222,7 +226,9 @@ function connectionOf(stream: ClientStream, peer: VerifiedPeer, alpn: string | n
     if (stream.closed) return
     const closed = new Promise<void>((resolve) => stream.once('close', () => resolve()))
     const patience = setTimeout(() => stream.destroy(), CLOSE_MS)
-    stream.end(() => stream.destroy())
+    // With something unread, the system would reset the connection, and the server might lose our last words over it.
+    stream.resume()
+    stream.end()
     await closed
     clearTimeout(patience)
   }
@@ -235,6 +241,7 @@ function endWith(signal: AbortSignal, stream: ClientStream, endpoint: Endpoint):
     const message = `the connection to ${endpoint} was aborted`
     stream.destroy(new ConnectionError('ERR_TLACACOCA_ABORTED', message, { cause: signal.reason }))
   }
-  signal.addEventListener('abort', abort, { once: true })
+  if (signal.aborted) abort()
+  else signal.addEventListener('abort', abort, { once: true })
   stream.once('close', () => signal.removeEventListener('abort', abort))
 }

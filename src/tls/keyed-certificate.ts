@@ -7,9 +7,8 @@ import { formatPem } from '../certificate/pem.ts'
 import { exportPkcs8, loadPrivateKey, matchesCertificate } from '../certificate/private-key.ts'
 import { textOf } from '../certificate/source.ts'
 import { ContextError, PrivateKeyError } from '../errors.ts'
-import { requireString } from '../internal/arguments.ts'
+import { requireOptions, requireString } from '../internal/arguments.ts'
 import { readFileBytes } from '../internal/atomic-file.ts'
-import { requireOptions } from './options.ts'
 import { prefixed } from './prefixed-error.ts'
 
 /** Where a certificate and its key come from: PEM files, or PEM text. */

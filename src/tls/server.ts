@@ -2,12 +2,11 @@
 // and what happens in between is in server-handshakes.ts.
 
 import { createServer as createNetServer } from 'node:net'
-import { requireFunction, requireInteger } from '../internal/arguments.ts'
+import { requireFunction, requireInteger, requireOptions } from '../internal/arguments.ts'
 import type { ClientAddress } from '../names/client-address.ts'
 import { type ConnectionHandler, type ConnectionLimits, ConnectionTracker } from '../net/connection-tracker.ts'
 import { createListener, type Listener } from '../net/listener.ts'
 import { tell } from '../net/report.ts'
-import { requireOptions } from './options.ts'
 import { ServerContext } from './server-context.ts'
 import { type HandshakeFailure, ServerHandshakes } from './server-handshakes.ts'
 

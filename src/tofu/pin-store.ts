@@ -157,7 +157,7 @@ export interface StagedPins {
   includes(subject: string): boolean
 }
 
-/** A subject of an import that needs a decision. */
+/** A subject of an import that needs a decision, with both kinds of pins in the order of their digests. */
 export interface ContestedSubject {
   readonly subject: string
   readonly stored: readonly Pin[]

@@ -34,7 +34,7 @@ export class PlainStage implements PinStage {
       const only = incoming.length === 1 && incoming[0] !== undefined && isLive(incoming[0].state) ? incoming[0] : null
       if (only !== null && stored.length === 0) this.#fresh.push(only)
       else if (only !== null && skipKnown && isPinned(only, stored)) known++
-      else contested.push({ subject, stored, incoming })
+      else contested.push({ subject, stored, incoming: incoming.toSorted((a, b) => (a.digest < b.digest ? -1 : 1)) })
     }
     return {
       version,

@@ -101,6 +101,10 @@ describe('where lines go', () => {
     expect(errors[0]?.message).toBe('disk full')
   })
 
+  it('not where a misspelt option only seems to send them', () => {
+    expect(() => createLogger({ hashAdresses: false } as never)).toThrow(/no option "hashAdresses"/)
+  })
+
   it('not to both', () => {
     expect(() => createLogger({ file: 'log', stream: new PassThrough() })).toThrow(TypeError)
   })

@@ -264,6 +264,7 @@ describe('a rule with a mistake in it', () => {
   it('leaves no rule out: options are checked as well', () => {
     expect(() => new CertificateAuth(untyped({ rules: [], pathRules: [{ path: '/' }] }))).toThrow('"pathRules"')
     expect(() => new CertificateAuth(untyped(undefined))).toThrow('"options"')
+    expect(() => new CertificateAuth(untyped({ rules: [], clock: new Date() }))).toThrow('"clock"')
   })
 })
 

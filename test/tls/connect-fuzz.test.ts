@@ -9,7 +9,6 @@ import { TlacacocaError } from '../../src/errors.ts'
 import { parseEndpoint } from '../../src/names/endpoint.ts'
 import { type ClientContext, createClientContext } from '../../src/tls/client-context.ts'
 import { shakeHands } from '../../src/tls/client-handshake.ts'
-import { ClientStream } from '../../src/tls/client-stream.ts'
 import { Deadline } from '../../src/tls/deadline.ts'
 import { pins } from '../../src/tls/verifiers/pins.ts'
 import { type ForgedCertificate, forgeCertificate } from '../support/forged-certificates.ts'
@@ -109,7 +108,7 @@ async function connection(seed: number, maxVersion: 'TLSv1.2' | 'TLSv1.3', harml
 
   const deadline = new Deadline({ to: 'memory', timeoutMs: 5000, verifyTimeoutMs: 5000, signal: undefined })
   try {
-    const secure = await shakeHands(transport, {
+    const { stream } = await shakeHands(transport, {
       endpoint: parseEndpoint('example.org:1965'),
       context,
       serverName: 'example.org',
@@ -117,7 +116,6 @@ async function connection(seed: number, maxVersion: 'TLSv1.2' | 'TLSv1.3', harml
       deadline,
       onIdentityInClear: () => {},
     })
-    const stream = new ClientStream(secure)
     stream.write('request')
     const answer = await text(stream)
     expect(answer).toBe(ANSWER)

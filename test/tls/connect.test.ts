@@ -298,6 +298,29 @@ describe.each(VERSIONS)('connect by %s', (maxVersion) => {
     expect([await all, stream.destroyed, server.errors]).toEqual(['last words', true, []])
   })
 
+  it('closes although the server goes on talking, and the server still gets the last words', async () => {
+    let heard: (text: string) => void = () => {}
+    const all = new Promise<string>((resolve) => {
+      heard = resolve
+    })
+    const server = await testServer({
+      maxVersion,
+      allowHalfOpen: true,
+      onConnection(socket) {
+        const talk = (): void => {
+          if (!socket.destroyed) socket.write(BLOCK, () => setImmediate(talk))
+        }
+        talk()
+        void text(socket).then(heard, heard)
+      },
+    })
+    const { stream, close } = await connect({ endpoint: here(server.port), verify: dangerouslyAcceptAny() })
+    await once(stream, 'readable')
+    stream.write('last words')
+    await close()
+    expect([await all, stream.destroyed]).toEqual(['last words', true])
+  })
+
   it('is disposed of at the end of its scope', async () => {
     const server = await testServer({ maxVersion })
     let stream: { destroyed: boolean } | undefined

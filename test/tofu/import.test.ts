@@ -375,6 +375,19 @@ describe.each<{ where: string; open: () => Promise<PinStore> }>([
       await store.close()
     })
 
+    it('brings pins whose SHA-512 nobody knows, and a mark by SHA-512 is heeded for them all the same', async () => {
+      const { certificate } = await testCertificate()
+      const { pins, store } = await storeWith()
+      const endpoint = endpointFrom('a.example', 1965)
+      const facts = { keyDigest: certificate.publicKeyFingerprint, lastSeen: new Date(NOW) }
+      await applyImport(await planImport(pins, portions(pin(endpoint.toString(), certificate.fingerprint, facts))))
+      await store.distrust(endpoint, certificate.sha512Fingerprint)
+      await expect(store.verify(endpoint, certificate)).rejects.toMatchObject({
+        code: 'ERR_TLACACOCA_CERTIFICATE_DISTRUSTED',
+      })
+      await store.close()
+    })
+
     it('is not outdated by a visit, which changes no trust', async () => {
       const { certificate } = await testCertificate()
       const { pins } = await storeWith()

@@ -1,10 +1,12 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Certificate } from '../../src/certificate/certificate.ts'
+import { Certificate } from '../../src/certificate/certificate.ts'
 import { parseEndpoint } from '../../src/names/endpoint.ts'
 import type { Pin } from '../../src/tofu/pin.ts'
 import type { TofuPolicy } from '../../src/tofu/policy.ts'
+import { TofuStore } from '../../src/tofu/tofu-store.ts'
 import { judgePins } from '../../src/tofu/verdict.ts'
 import { type TestCertificate, testCertificate } from '../support/certificates.ts'
+import { forgeCertificate } from '../support/forged-certificates.ts'
 import { pinOf } from '../support/tofu-certificates.ts'
 
 const NOW = new Date('2030-06-01T12:00:00Z')
@@ -184,6 +186,20 @@ describe('the dates of the presented certificate', () => {
     expect(judge([], certificate)).toMatchObject({ kind: 'first_use', validity })
     expect(judge([pinOf(certificate)], certificate)).toMatchObject({ kind: 'trusted', validity })
   })
+})
+
+it('a certificate whose dates cannot be read is refused before anything is decided', async () => {
+  const forged = forgeCertificate({ commonName: 'example.org', notAfter: new Date('2040-12-31T00:00:00Z') })
+  const der = Buffer.from(forged.der)
+  der.write('4013', der.indexOf('401231000000Z'), 'latin1')
+  const certificate = Certificate.from(der)
+  const unreadable = { code: 'ERR_TLACACOCA_CERTIFICATE_MALFORMED' }
+  expect(() => judge([], certificate)).toThrow(expect.objectContaining(unreadable))
+  const store = TofuStore.inMemory()
+  const endpoint = parseEndpoint('example.org:1965')
+  await expect(store.verifyOrTrust(endpoint, certificate)).rejects.toMatchObject(unreadable)
+  await expect(store.trust(endpoint, certificate)).rejects.toMatchObject(unreadable)
+  expect(await store.pins(endpoint)).toEqual([])
 })
 
 describe('a server with several live pins', () => {

@@ -4,10 +4,9 @@ import { isCertificateValidForHostname } from '../../certificate/hostname.ts'
 import { parseCertificates } from '../../certificate/load.ts'
 import { validatePath } from '../../certificate/path-validation.ts'
 import type { PeerVerifier } from '../../certificate/peer-verifier.ts'
-import { requireFunction, show } from '../../internal/arguments.ts'
+import { requireFunction, requireOptions, show } from '../../internal/arguments.ts'
 import { type Clock, systemClock } from '../../internal/clock.ts'
 import { normalizeHost } from '../../names/host.ts'
-import { requireOptions } from '../options.ts'
 
 /** How {@link authorities} checks. */
 export interface AuthoritiesOptions {
