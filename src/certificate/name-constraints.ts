@@ -4,10 +4,11 @@
 // might have no such name: a constraint that cannot be checked counts as violated. Each authority of a path is asked on
 // its own about every certificate below it, which comes to the same as the running intersection of section 6.1.4 (g).
 
+import { show } from '../internal/arguments.ts'
 import type { Certificate } from './certificate.ts'
 import { type DerElement, malformed, readWhole, TAG } from './der.ts'
 import { EXTENSION } from './extensions.ts'
-import type { Refusal } from './path-rules.ts'
+import { type Refusal, subjectOf } from './path-rules.ts'
 
 const NAME_CONSTRAINTS = '2.5.29.30'
 // GeneralName: [2] dNSName, [7] iPAddress.
@@ -40,7 +41,7 @@ export function nameConstraintRefusal(path: readonly Certificate[]): Refusal | n
     if (constraints === 'unsupported') {
       return {
         problem: 'name_constraint',
-        detail: `${authority.subject} is constrained in a way that is not supported`,
+        detail: `${subjectOf(authority)} is constrained in a way that is not supported`,
       }
     }
     for (const [position, below] of path.slice(0, index).entries()) {
@@ -53,7 +54,7 @@ export function nameConstraintRefusal(path: readonly Certificate[]): Refusal | n
       }
       const wrong = forbidden(names, constraints)
       if (wrong !== null) {
-        return { problem: 'name_constraint', detail: `${authority.subject} may not issue for ${JSON.stringify(wrong)}` }
+        return { problem: 'name_constraint', detail: `${subjectOf(authority)} may not issue for ${show(wrong)}` }
       }
     }
   }

@@ -1,6 +1,7 @@
 // What each member of a path must be, looked at alone. Every rule answers with a refusal or null, so that they can be
 // asked in order and the first refusal stands.
 
+import { show } from '../internal/arguments.ts'
 import type { Certificate } from './certificate.ts'
 import { EXTENSION } from './extensions.ts'
 import { weaknessOfKey } from './strength.ts'
@@ -29,6 +30,11 @@ export type PathProblem =
 export interface Refusal {
   readonly problem: PathProblem
   readonly detail: string
+}
+
+/** @internal Whom a certificate is about, for messages: in quotes, and not endless. It throws if the name is malformed. */
+export function subjectOf(certificate: Certificate): string {
+  return show(String(certificate.subject))
 }
 
 /** @internal The rules for the certificate that the path is about. */
@@ -67,7 +73,7 @@ export function signatureRefusal(signed: Certificate): Refusal | null {
   if (EDWARDS_SIGNATURES.has(oid) || (hash !== null && STRONG_HASHES.has(hash))) return null
   return {
     problem: 'weak_signature',
-    detail: `${signed.subject} is signed with ${hash === null ? name : `${name} (${hash})`}`,
+    detail: `${subjectOf(signed)} is signed with ${hash === null ? name : `${name} (${hash})`}`,
   }
 }
 
@@ -79,11 +85,14 @@ function datesRefusal(certificate: Certificate, at: Date): Refusal | null {
     case 'valid':
       return null
     case 'expired':
-      return { problem: 'expired', detail: `${certificate.subject} expired at ${certificate.notAfter.toISOString()}` }
+      return {
+        problem: 'expired',
+        detail: `${subjectOf(certificate)} expired at ${certificate.notAfter.toISOString()}`,
+      }
     case 'not_yet_valid':
       return {
         problem: 'not_yet_valid',
-        detail: `${certificate.subject} is valid from ${certificate.notBefore.toISOString()}`,
+        detail: `${subjectOf(certificate)} is valid from ${certificate.notBefore.toISOString()}`,
       }
   }
 }
@@ -91,7 +100,7 @@ function datesRefusal(certificate: Certificate, at: Date): Refusal | null {
 // Extensions, and so the CA mark, exist since version 3. An older certificate cannot say that it is an authority.
 function authorityRefusal(issuer: Certificate): Refusal | null {
   if (issuer.version === 3 && issuer.isCA && (issuer.keyUsage?.includes('keyCertSign') ?? true)) return null
-  return { problem: 'not_an_authority', detail: `${issuer.subject} may not sign certificates` }
+  return { problem: 'not_an_authority', detail: `${subjectOf(issuer)} may not sign certificates` }
 }
 
 /** The length limit counts the authorities below, without those that only changed their key (RFC 5280 section 4.2.1.9). */
@@ -101,7 +110,7 @@ function lengthRefusal(issuer: Certificate, below: readonly Certificate[]): Refu
   if (limit === null || authorities <= limit) return null
   return {
     problem: 'path_too_long',
-    detail: `${issuer.subject} allows ${limit} authorities below it, and there are ${authorities}`,
+    detail: `${subjectOf(issuer)} allows ${limit} authorities below it, and there are ${authorities}`,
   }
 }
 
@@ -112,10 +121,10 @@ const CURVES: ReadonlySet<string | null> = new Set(['P-256', 'P-384', 'P-521'])
 
 function keyRefusal(certificate: Certificate): Refusal | null {
   const weakness = weaknessOfKey(certificate)
-  if (weakness !== null) return { problem: 'weak_key', detail: `in ${certificate.subject} ${weakness}` }
+  if (weakness !== null) return { problem: 'weak_key', detail: `in ${subjectOf(certificate)} ${weakness}` }
   const unsupported = unsupportedKey(certificate)
   if (unsupported === null) return null
-  return { problem: 'unsupported_key', detail: `${certificate.subject} has ${unsupported}` }
+  return { problem: 'unsupported_key', detail: `${subjectOf(certificate)} has ${unsupported}` }
 }
 
 function unsupportedKey({ keyType, keyCurve, keySize, keyExponent }: Certificate): string | null {
@@ -150,7 +159,7 @@ function extensionRefusal(certificate: Certificate): Refusal | null {
   if (unknown !== undefined) {
     return {
       problem: 'unsupported_critical_extension',
-      detail: `${certificate.subject} has the critical extension ${unknown.oid}, which is not supported`,
+      detail: `${subjectOf(certificate)} has the critical extension ${unknown.oid}, which is not supported`,
     }
   }
   // Reading the names throws if they are malformed; nobody should find out about that only if they happen to be needed.
@@ -161,11 +170,11 @@ function extensionRefusal(certificate: Certificate): Refusal | null {
 function purposeRefusal(certificate: Certificate, purpose: PathPurpose): Refusal | null {
   const wanted = purpose === 'server' ? 'serverAuth' : 'clientAuth'
   if (certificate.extendedKeyUsage?.includes(wanted) ?? true) return null
-  return { problem: 'wrong_purpose', detail: `${certificate.subject} is not meant for a TLS ${purpose}` }
+  return { problem: 'wrong_purpose', detail: `${subjectOf(certificate)} is not meant for a TLS ${purpose}` }
 }
 
 // All suites of this library let the certificate's key sign the handshake (RFC 8446 section 4.4.2.2).
 function leafUseRefusal(leaf: Certificate): Refusal | null {
   if (leaf.keyUsage?.includes('digitalSignature') ?? true) return null
-  return { problem: 'wrong_purpose', detail: `the key of ${leaf.subject} may not sign handshakes` }
+  return { problem: 'wrong_purpose', detail: `the key of ${subjectOf(leaf)} may not sign handshakes` }
 }

@@ -22,7 +22,7 @@
 // Not done: revocation.
 
 import { CertificateError } from '../errors.ts'
-import { requireDate, requireOneOf } from '../internal/arguments.ts'
+import { requireDate, requireOneOf, show } from '../internal/arguments.ts'
 import type { Certificate } from './certificate.ts'
 import { nameConstraintRefusal } from './name-constraints.ts'
 import {
@@ -32,6 +32,7 @@ import {
   type PathPurpose,
   type Refusal,
   signatureRefusal,
+  subjectOf,
 } from './path-rules.ts'
 
 export type { PathProblem, PathPurpose } from './path-rules.ts'
@@ -49,14 +50,23 @@ export interface PathQuestion {
 
 /** A path, or why there is none: the problem of the attempt that came furthest. */
 export type PathResult =
-  | { readonly valid: true /** The leaf first, the authority last. */; readonly path: readonly Certificate[] }
-  | { readonly valid: false; readonly problem: PathProblem /** A sentence for a person. */; readonly detail: string }
+  | {
+      readonly valid: true
+      /** The leaf first, the authority last. */
+      readonly path: readonly Certificate[]
+    }
+  | {
+      readonly valid: false
+      readonly problem: PathProblem
+      /** A sentence for a person. */
+      readonly detail: string
+    }
 
 /** How many certificates a path may have, leaf and authority included. Public ones have three or four. */
 const MAX_PATH = 10
 /** How many intermediates are looked at. A peer that needs more is not trying to be understood. */
 const MAX_INTERMEDIATES = 30
-/** How many signatures are verified for one question: some 20 ms of work at worst. */
+/** How many signatures are verified for one question: a few dozen milliseconds of work. */
 const MAX_SIGNATURES = 40
 
 /**
@@ -83,7 +93,7 @@ class Search {
   readonly #question: PathQuestion
   readonly #intermediates: readonly Certificate[]
   #signatures = 0
-  #worst: { readonly refusal: Refusal; readonly rank: number } | null = null
+  #furthest: { readonly refusal: Refusal; readonly rank: number } | null = null
 
   constructor(question: PathQuestion) {
     this.#question = question
@@ -93,64 +103,66 @@ class Search {
   run(): PathResult {
     const { leaf, authorities } = this.#question
     if (authorities.some(sameAs(leaf))) return { valid: true, path: [leaf] }
-    if (this.#intermediates.length > MAX_INTERMEDIATES) {
-      return refused(
-        'too_complex',
-        `there are ${this.#intermediates.length} intermediates, and ${MAX_INTERMEDIATES} are looked at`,
-      )
+    const count = this.#intermediates.length
+    if (count > MAX_INTERMEDIATES) {
+      return tooComplex(`there are ${count} intermediates, and ${MAX_INTERMEDIATES} are looked at`)
     }
     const path = this.#extend([leaf])
     if (path !== null) return { valid: true, path }
-    if (this.#signatures > MAX_SIGNATURES)
-      return refused('too_complex', `no path was found with ${MAX_SIGNATURES} signatures`)
-    return { valid: false, ...(this.#worst?.refusal ?? unknownIssuer(leaf)) }
+    if (this.#signatures > MAX_SIGNATURES) return tooComplex(`no path was found with ${MAX_SIGNATURES} signatures`)
+    return { valid: false, ...(this.#furthest?.refusal ?? unknownIssuer(leaf)) }
   }
 
   /** A whole path that begins with this valid one, or null. */
   #extend(path: readonly Certificate[]): readonly Certificate[] | null {
     const child = path.at(-1)
     if (child === undefined) return null
-    const issuer = child.issuerDer
     let found = false
-    for (const [candidates, trusted] of [
-      [this.#question.authorities, true],
-      [this.#intermediates, false],
-    ] as const) {
-      for (const candidate of candidates.filter(
-        (each) => isNamed(each, issuer) && !path.some(sameSubjectAndKey(each)),
-      )) {
+    for (const trusted of [true, false]) {
+      for (const candidate of this.#issuersFor(child, path, trusted)) {
         found = true
         const longer = [...path, candidate]
         const refusal = attempt(
           () => this.#linkRefusal(child, candidate, path) ?? (trusted ? nameConstraintRefusal(longer) : null),
         )
         if (this.#signatures > MAX_SIGNATURES) return null
-        if (refusal !== null) this.#note(refusal, path.length * 2 + (trusted ? 1 : 0))
-        else if (trusted) return longer
-        else {
-          const whole = this.#extend(longer)
-          if (whole !== null) return whole
+        if (refusal !== null) {
+          this.#note(refusal, path.length * 2 + (trusted ? 1 : 0))
+          continue
         }
+        const whole = trusted ? longer : this.#extend(longer)
+        if (whole !== null) return whole
       }
     }
     if (!found) this.#note(unknownIssuer(child), path.length * 2 - 1)
     return null
   }
 
+  /** Those that have the right name, and through whom the path has not been (RFC 4158 section 5.2: it would be a circle). */
+  #issuersFor(child: Certificate, path: readonly Certificate[], trusted: boolean): Certificate[] {
+    const candidates = trusted ? this.#question.authorities : this.#intermediates
+    const name = child.issuerDer
+    return candidates.filter((each) => isNamed(each, name) && !path.some(sameSubjectAndKey(each)))
+  }
+
   /** Why `issuer` cannot be the one who signed the last member of the path. */
   #linkRefusal(child: Certificate, issuer: Certificate, path: readonly Certificate[]): Refusal | null {
-    if (path.length >= MAX_PATH)
+    if (path.length >= MAX_PATH) {
       return { problem: 'path_too_long', detail: `the path has more than ${MAX_PATH} certificates` }
+    }
     const { at, purpose } = this.#question
     const refusal = issuerRefusal(issuer, path, at, purpose) ?? signatureRefusal(child)
     if (refusal !== null) return refusal
     this.#signatures++
     if (this.#signatures > MAX_SIGNATURES || child.toX509Certificate().verify(issuer.publicKey())) return null
-    return { problem: 'bad_signature', detail: `${child.subject} is not signed with the key of ${issuer.subject}` }
+    return {
+      problem: 'bad_signature',
+      detail: `${subjectOf(child)} is not signed with the key of ${subjectOf(issuer)}`,
+    }
   }
 
   #note(refusal: Refusal, rank: number): void {
-    if (this.#worst === null || rank > this.#worst.rank) this.#worst = { refusal, rank }
+    if (this.#furthest === null || rank > this.#furthest.rank) this.#furthest = { refusal, rank }
   }
 }
 
@@ -166,14 +178,17 @@ function attempt(check: () => Refusal | null): Refusal | null {
 }
 
 function unknownIssuer(child: Certificate): Refusal {
-  const detail = child.isSelfIssued
-    ? `${child.subject} is self-signed and not one of the trusted authorities`
-    : `nobody trusted, nor any intermediate that was sent, is ${child.issuer}, who issued ${child.subject}`
-  return { problem: 'unknown_authority', detail }
+  const refusal = attempt(() => ({
+    problem: 'unknown_authority',
+    detail: child.isSelfIssued
+      ? `${subjectOf(child)} is self-signed and not one of the trusted authorities`
+      : `nobody trusted, nor any intermediate that was sent, is ${show(String(child.issuer))}, who issued ${subjectOf(child)}`,
+  }))
+  return refusal ?? { problem: 'unknown_authority', detail: 'nobody trusted has issued it' }
 }
 
-function refused(problem: PathProblem, detail: string): PathResult {
-  return { valid: false, problem, detail }
+function tooComplex(detail: string): PathResult {
+  return { valid: false, problem: 'too_complex', detail }
 }
 
 function distinct(certificates: readonly Certificate[]): Certificate[] {
@@ -184,7 +199,6 @@ function sameAs(certificate: Certificate): (other: Certificate) => boolean {
   return (other) => other.equals(certificate)
 }
 
-/** RFC 4158 section 5.2: a path that passes through one name and key twice only goes in a circle. */
 function sameSubjectAndKey(certificate: Certificate): (other: Certificate) => boolean {
   return (other) =>
     isNamed(other, certificate.subjectDer) &&

@@ -1,7 +1,7 @@
 // A server without TLS, for Spartan, Nex and the like. Handlers, limits and middleware are those of the TLS server.
 
 import { createServer } from 'node:net'
-import { requireFunction } from '../internal/arguments.ts'
+import { requireFunction, requireOptions } from '../internal/arguments.ts'
 import { type ConnectionHandler, type ConnectionLimits, ConnectionTracker } from './connection-tracker.ts'
 import { createListener, type Listener } from './listener.ts'
 
@@ -30,6 +30,7 @@ import { createListener, type Listener } from './listener.ts'
  */
 export function createPlaintextServer(handler: ConnectionHandler, options: ConnectionLimits = {}): Listener {
   requireFunction('handler', handler)
+  requireOptions('options', options, ['maxConnections', 'guards', 'idleTimeoutMs', 'onError'])
   const tracker = new ConnectionTracker(options)
   // Half-open connections, because `printf … | nc` ends its side with the request. No delay, because a status line and
   // the page behind it are two writes, of which Nagle's algorithm would hold the second back for 40 ms.

@@ -44,7 +44,7 @@ export class ClientStream extends Duplex {
     this.on('error', () => {})
     tls.on('error', (error) => this.#tlsFailed(error))
     tls.once('close', () => {
-      if (!this.#ended) this.#fail(broken('was closed'))
+      if (!this.#ended && !this.destroyed) this.#fail(broken('was closed'))
     })
     tls.on('data', (chunk: Buffer) => {
       this.push(chunk)

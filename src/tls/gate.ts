@@ -47,7 +47,8 @@ export class Gate extends Duplex {
    *   inside OpenSSL's write, so it must not destroy anything before it returns.
    */
   constructor(transport: Duplex, onHold: (held: Uint8Array) => void) {
-    super({ allowHalfOpen: true, emitClose: true })
+    // The TLS socket takes this over: its end must not cut off what the server still says.
+    super({ allowHalfOpen: true })
     this.#transport = transport
     this.#onHold = onHold
     transport.on('data', (chunk: Buffer) => {

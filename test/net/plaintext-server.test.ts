@@ -412,3 +412,7 @@ it.each([
   // @ts-expect-error: most of these do not compile
   expect(() => createPlaintextServer(echo, options)).toThrow(/"maxConn|"idle|"guards|"onError/)
 })
+
+it('refuses an option that does not exist, rather than serve without a limit', () => {
+  expect(() => createPlaintextServer(() => {}, { maxConnection: 5 } as never)).toThrow(/no option "maxConnection"/)
+})

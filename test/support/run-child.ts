@@ -2,8 +2,8 @@
 // what an import loads. They are TypeScript like everything here, which Node 20 cannot run, so they are bundled first.
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { rmSync } from 'node:fs'
+import { hash } from 'node:crypto'
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -85,28 +85,31 @@ export function startChild(script: string, options: ChildOptions = {}): Child {
 
 const bundles = new Map<string, string>()
 
-/** Bundles a script of `test/support` once per process, inside the project so that it finds the packages. */
+/** Bundles a script of `test/support`, inside the project so that it finds the packages. */
 function bundle(script: string): string {
   const known = bundles.get(script)
   if (known !== undefined) return known
-  const root = fileURLToPath(new URL('../../', import.meta.url))
-  const name = `${basename(script, '.ts')}-${process.pid}-${randomBytes(4).toString('hex')}.mjs`
-  const outfile = join(root, 'node_modules/.cache/tlacacoca-test', name)
-  buildSync({
-    entryPoints: [join(root, 'test/support', script)],
+  const { outputFiles } = buildSync({
+    entryPoints: [join(ROOT, 'test/support', script)],
     bundle: true,
     platform: 'node',
     format: 'esm',
     target: 'node20',
     packages: 'external',
     logLevel: 'warning',
-    outfile,
+    write: false,
   })
-  if (bundles.size === 0) process.once('exit', removeBundles)
-  bundles.set(script, outfile)
-  return outfile
+  const contents = outputFiles[0]?.contents ?? new Uint8Array()
+  // Named by its contents, so that runs share it; moved into place, because several test processes may make it at once.
+  const file = join(CACHE, `${basename(script, '.ts')}-${hash('sha256', contents, 'hex').slice(0, 16)}.mjs`)
+  if (!existsSync(file)) {
+    mkdirSync(CACHE, { recursive: true })
+    writeFileSync(`${file}.${process.pid}`, contents)
+    renameSync(`${file}.${process.pid}`, file)
+  }
+  bundles.set(script, file)
+  return file
 }
 
-function removeBundles(): void {
-  for (const file of bundles.values()) rmSync(file, { force: true })
-}
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+const CACHE = join(ROOT, 'node_modules/.cache/tlacacoca-test')
