@@ -1,6 +1,6 @@
 // Certificates out of files and texts, and the questions that are asked of them most.
 
-import { requireOneOf, requireString } from '../internal/arguments.ts'
+import { requireDate, requireOneOf, requireOptions, requireString } from '../internal/arguments.ts'
 import { readFileBytes } from '../internal/atomic-file.ts'
 import { Certificate, type CertificateInput } from './certificate.ts'
 import { malformed } from './der.ts'
@@ -111,7 +111,7 @@ export async function getCertificateFingerprintFromPath(
  * if (isCertificateExpired(await loadCertificate('cert.pem'), { at: inAMonth })) console.log('time to renew')
  */
 export function isCertificateExpired(certificate: CertificateInput, options: { readonly at?: Date } = {}): boolean {
-  return Certificate.from(certificate).validityAt(options.at ?? new Date()) === 'expired'
+  return Certificate.from(certificate).validityAt(instantOf(options)) === 'expired'
 }
 
 /**
@@ -125,5 +125,14 @@ export function isCertificateExpired(certificate: CertificateInput, options: { r
  * console.log(isCertificateNotYetValid(await loadCertificate('cert.pem')))
  */
 export function isCertificateNotYetValid(certificate: CertificateInput, options: { readonly at?: Date } = {}): boolean {
-  return Certificate.from(certificate).validityAt(options.at ?? new Date()) === 'not_yet_valid'
+  return Certificate.from(certificate).validityAt(instantOf(options)) === 'not_yet_valid'
+}
+
+// A `Date` in place of the options has no `at`, and would be read as "now".
+function instantOf(options: { readonly at?: Date }): Date {
+  requireOptions('options', options, ['at'])
+  if (options instanceof Date) throw new TypeError('"options" expected { at }, got a Date')
+  const { at = new Date() } = options
+  requireDate('at', at)
+  return at
 }

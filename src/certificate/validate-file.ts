@@ -3,7 +3,7 @@
 
 import { stat } from 'node:fs/promises'
 import { CertificateError, FileError, PrivateKeyError } from '../errors.ts'
-import { requireDate, requireString } from '../internal/arguments.ts'
+import { requireDate, requireOptions, requireString } from '../internal/arguments.ts'
 import { readFileBytes } from '../internal/atomic-file.ts'
 import { Certificate } from './certificate.ts'
 import { MAX_CERTIFICATE_FILE_BYTES } from './load.ts'
@@ -71,6 +71,7 @@ export async function validateCertificateFile(
   options: ValidateFileOptions = {},
 ): Promise<{ readonly valid: boolean; readonly problems: readonly CertificateFileProblem[] }> {
   requireString('path', path)
+  requireOptions('options', options, ['keyPath', 'passphrase', 'at', 'allowChain'])
   const { keyPath, passphrase, at = new Date(), allowChain = false } = options
   requireDate('at', at)
   if (keyPath !== undefined) requireString('keyPath', keyPath)

@@ -17,6 +17,11 @@ export function requireFunction(name: string, value: unknown): void {
   if (typeof value !== 'function') throw new TypeError(`"${name}" expected a function, got ${show(value)}`)
 }
 
+/** `true` or `false`, and not what merely counts as one: `'no'` does not. */
+export function requireBoolean(name: string, value: unknown): asserts value is boolean {
+  if (typeof value !== 'boolean') throw new TypeError(`"${name}" expected true or false, got ${show(value)}`)
+}
+
 export function requireInteger(name: string, value: unknown, min: number, max: number): asserts value is number {
   if (typeof value !== 'number') throw new TypeError(`"${name}" expected a number, got ${show(value)}`)
   if (!Number.isInteger(value) || value < min || value > max) {

@@ -17,6 +17,7 @@ import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Database } from 'better-sqlite3'
 import { FileError, StoreError } from '../errors.ts'
+import { show } from './arguments.ts'
 import { ensurePrivateDirectory, writeFileAtomic } from './atomic-file.ts'
 import { type SqliteCause, sqliteCause, storeError } from './sqlite-errors.ts'
 
@@ -38,6 +39,10 @@ export interface SqliteOptions {
 /** Opens a database, and creates it (file 0600, folder 0700) if there is none. */
 export async function openSqlite(path: string, schema: SqliteSchema, options: SqliteOptions = {}): Promise<SqliteFile> {
   const what = { name: schema.name, path }
+  // The driver trims names, so that another file would be opened than the one that was looked at.
+  if (path !== path.trim() || path.includes('\0')) {
+    throw new RangeError(`"path" expected a name without spaces at its ends, got ${show(path)}`)
+  }
   if (!(await inspect(path, schema))) {
     await create(path, schema)
     // Somebody else may have been faster, so what is there now is looked at like any other file.

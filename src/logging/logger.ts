@@ -103,12 +103,21 @@ export function createLogger(options: LoggerOptions = {}): Logger {
       customLevels: { security: 70 },
       base: null,
       messageKey: 'message',
-      timestamp: () => `,"time":"${new Date(clock()).toISOString()}"`,
+      timestamp: () => `,"time":${timeBy(clock)}`,
       formatters: { level: (label) => ({ level: label }) },
     },
     format === 'json' ? destination : new ConsoleFormat(destination),
   )
   return new PinoBackedLogger({ sink, redactor, level, report }, redactor.fields(options.fields ?? {}))
+}
+
+/** As JSON. A line without a time is better than none. */
+function timeBy(clock: Clock): string {
+  try {
+    return JSON.stringify(new Date(clock()))
+  } catch {
+    return 'null'
+  }
 }
 
 const OPTION_NAMES = [

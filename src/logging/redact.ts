@@ -56,8 +56,8 @@ export class Redactor {
   fields(fields: unknown): { readonly [key: string]: LogValue } {
     try {
       const walk = new Walk(this.#options, this.#names, (text) => this.text(text))
-      if (typeof fields === 'object' && fields !== null && !(fields instanceof Error))
-        return walk.record(fields, '', [])
+      if (fields instanceof Error) return { error: walk.value(fields, '', []) }
+      if (typeof fields === 'object' && fields !== null) return walk.record(fields, '', [])
       return { value: walk.value(fields, '', []) }
     } catch {
       return { value: UNREADABLE }

@@ -61,7 +61,7 @@ export function withPseudonyms(text: string, pseudonymOf: AddressPseudonymizer):
       // A label may stand before it, and the end of a sentence or a port behind.
       for (const start of [0, /^[:.]/.test(word) ? 1 : 0]) {
         const rest = word.slice(start)
-        for (const address of [rest, rest.replace(/[.:]+$/, ''), rest.replace(/:\d{1,5}[.:]*$/, '')]) {
+        for (const address of beginningsOf(rest)) {
           if (addressOf(address) !== null) {
             return word.slice(0, start) + pseudonymOf(address) + rest.slice(address.length)
           }
@@ -71,4 +71,13 @@ export function withPseudonyms(text: string, pseudonymOf: AddressPseudonymizer):
       return colons <= 8 && (word.includes('::') || colons >= 7) ? pseudonymOf(word) : word
     })
     .replace(LIKE_IPV4, (word) => pseudonymOf(word))
+}
+
+/** A word, and what it is without a full stop or a colon at its end, or a port. */
+function* beginningsOf(word: string): Generator<string> {
+  yield word
+  // One by one, because an address may end in colons of its own.
+  for (let end = word.length; /[.:]/.test(word.charAt(end - 1)) && end > word.length - 3; end--)
+    yield word.slice(0, end - 1)
+  yield word.replace(/:\d{1,5}[.:]?$/, '')
 }

@@ -51,5 +51,5 @@ export {
 } from './middleware.ts'
 export { type OpenInsideRootOptions, openInsideRoot } from './open-inside-root.ts'
 export { RateLimiter, type RateLimiterOptions } from './rate-limiter.ts'
-export type { BucketOptions, TokenBucketResult, TokensMissing, TokensTaken } from './refill.ts'
+export type { BucketOptions, TokenBucketResult } from './refill.ts'
 export { TokenBucket, type TokenBucketOptions } from './token-bucket.ts'

@@ -13,7 +13,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, lstat, open, readlink, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FileError } from '../errors.ts'
-import { requireString, show } from '../internal/arguments.ts'
+import { requireOptions, requireString, show } from '../internal/arguments.ts'
 import { RequestPath } from '../names/request-path.ts'
 import { isSpelledExactly } from './exact-spelling.ts'
 
@@ -33,22 +33,24 @@ export interface OpenInsideRootOptions {
  * otherwise. Hard links are files like any other.
  *
  * @param path - Made by `parseTarget` and the like; texts are not taken, so that rules and files see the same path.
- * @returns The open file, which the caller must close (`createReadStream` does), or null. It is null whether the file
+ * @returns The open file, which the caller must close (`pipeline` from its `createReadStream` does, whatever happens), or null. It is null whether the file
  *   does not exist or must not be opened, so that a client cannot tell.
  * @throws {FileError} `ERR_TLACACOCA_FILE_NOT_FOUND` if the root does not exist, `ERR_TLACACOCA_FILE_UNREADABLE` if
  *   something fails that does not lie in the request, such as a lack of file descriptors.
  * @throws {TypeError} If `path` is no `RequestPath`, or `index` is not a plain name.
  * @example
+ * import { pipeline } from 'node:stream/promises'
  * import { openInsideRoot, parseRequestPath } from 'tlacacoca'
  *
  * const file = await openInsideRoot('/srv/capsule', parseRequestPath('/about/'), { index: 'index.gmi' })
- * if (file !== null) file.createReadStream().pipe(process.stdout)
+ * if (file !== null) await pipeline(file.createReadStream(), process.stdout)
  */
 export async function openInsideRoot(
   root: string,
   path: RequestPath,
   options: OpenInsideRootOptions = {},
 ): Promise<FileHandle | null> {
+  requireOptions('options', options, ['index', 'hidden'])
   const { index, hidden = false } = options
   requireString('root', root)
   if (!RequestPath.is(path)) throw new TypeError(`"path" expected a RequestPath, got ${show(path)}`)

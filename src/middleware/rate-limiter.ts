@@ -35,8 +35,8 @@ export interface RateLimiterOptions extends Partial<BucketOptions> {
  * /64. A refusal says `rate_limit` and after how many seconds the same request will pass; without that number, the
  * request costs more than a bucket holds and never will.
  *
- * Memory is fixed at construction. A flood of new addresses can neither make it grow, nor make it forget who has used
- * up their tokens, nor lock out anybody who has some.
+ * Memory is fixed at construction. A flood of new addresses cannot make it grow, nor lock out anybody who has tokens. It
+ * can make the limiter forget who has none only by using up the tokens of more than `maxKeys` addresses at once.
  *
  * `decide` throws a `RangeError` if the cost is not a finite number above 0; in a chain that is a refusal.
  *

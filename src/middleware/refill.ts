@@ -24,13 +24,13 @@ export interface BucketOptions {
 /** What a bucket answers to a request for tokens. */
 export type TokenBucketResult = TokensTaken | TokensMissing
 
-export interface TokensTaken {
+interface TokensTaken {
   readonly allowed: true
   /** Tokens left, which may be a fraction. */
   readonly remaining: number
 }
 
-export interface TokensMissing {
+interface TokensMissing {
   readonly allowed: false
   /** Tokens left, which may be a fraction. */
   readonly remaining: number

@@ -155,6 +155,10 @@ export class ConnectionTracker {
   }
 }
 
+// A client that goes away in mid-answer is no fault of the program, and must not be able to fill its log.
+const CLIENT_LEFT = new Set(['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_DESTROYED'])
+
 function warn(error: unknown): void {
+  if (error instanceof Error && 'code' in error && CLIENT_LEFT.has(String(error.code))) return
   process.emitWarning(error instanceof Error ? (error.stack ?? error.message) : String(error), 'TlacacocaServerWarning')
 }

@@ -4,7 +4,7 @@
 import { Certificate } from '../certificate/certificate.ts'
 import { type Fingerprint, isFingerprint } from '../certificate/fingerprint.ts'
 import { NotTrustedError, StoreError } from '../errors.ts'
-import { show } from '../internal/arguments.ts'
+import { requireBoolean, requireOptions, requireString, show } from '../internal/arguments.ts'
 import { latestLive } from './host-info.ts'
 import { afterMark, isNamedBy, materialOf, pinFor } from './new-pin.ts'
 import { isLive, type Pin, type PinChange } from './pin.ts'
@@ -21,6 +21,14 @@ export interface TrustOptions {
   readonly keepOthers?: boolean
   /** A remark, kept with the pin. */
   readonly note?: string
+}
+
+/** @internal */
+export function requireTrustOptions(options: TrustOptions): void {
+  requireOptions('options', options, ['verified', 'keepOthers', 'note'])
+  if (options.verified !== undefined) requireBoolean('verified', options.verified)
+  if (options.keepOthers !== undefined) requireBoolean('keepOthers', options.keepOthers)
+  if (options.note !== undefined) requireString('note', options.note)
 }
 
 /** Makes a certificate the pinned one, whatever was pinned before. */

@@ -2,11 +2,13 @@
 // changed by it. Applying it is one transaction, which checks again everything that the plan was made on, and happens
 // whole or not at all.
 
-import type { Fingerprint } from '../certificate/fingerprint.ts'
+import { type Fingerprint, isFingerprint } from '../certificate/fingerprint.ts'
 import { ImportError } from '../errors.ts'
-import { requireFunction } from '../internal/arguments.ts'
+import { requireFunction, requireOneOf, requireOptions, show } from '../internal/arguments.ts'
 import type { Clock } from '../internal/clock.ts'
 import { systemClock } from '../internal/clock.ts'
+import { parseEndpoint } from '../names/endpoint.ts'
+import { normalizeHost } from '../names/host.ts'
 import { bySubject, endpointOf, latestLive } from './host-info.ts'
 import { type Merged, mergeSubject, replaceSubject } from './import-merge.ts'
 import { isLive, type Pin, type PinChange } from './pin.ts'
@@ -66,7 +68,7 @@ export interface ImportPlan extends AsyncDisposable {
  * Plans an import: collects the pins, compares them with the store, asks about conflicts. Changes nothing.
  *
  * @param pins - The pins, with subjects in canonical form. If it throws, there is no plan.
- * @throws {RangeError} If a subject has the same fingerprint twice.
+ * @throws {RangeError} If a subject or a fingerprint is not in canonical form, or a subject has the same one twice.
  * @example
  * import { parseFingerprint } from 'tlacacoca/certificate'
  * import { applyImport, MemoryPinStore, type Pin, planImport } from 'tlacacoca/tofu'
@@ -93,11 +95,14 @@ export async function planImport(
   pins: AsyncIterable<ImportPortion> | Iterable<ImportPortion>,
   options: ImportPlanOptions = {},
 ): Promise<ImportPlan> {
+  requireOptions('options', options, ['mode', 'onConflict', 'clock'])
+  if (options.mode !== undefined) requireOneOf('mode', options.mode, ['merge', 'replace'])
   if (options.onConflict !== undefined) requireFunction('onConflict', options.onConflict)
   const stage = store.stage === undefined ? new PlainStage(store) : await store.stage()
   try {
     for await (const portion of pins) {
       if (portion.restart === true) stage.reset()
+      for (const pin of portion.pins) requireCanonical(pin)
       stage.add(portion.pins)
     }
     const draft = new Draft(await stage.compare({ skipKnown: options.mode !== 'replace' }), options)
@@ -124,6 +129,15 @@ export async function planImport(
  */
 export function applyImport(plan: ImportPlan): Promise<ImportCounts> {
   return plan.apply()
+}
+
+// A pin under another spelling would never be found again, and the host would be met for the first time once more.
+function requireCanonical({ subject, digest }: Pin): void {
+  if (!isFingerprint(digest)) throw new RangeError(`"digest" expected a canonical fingerprint, got ${show(digest)}`)
+  // A mailbox is kept under `user@host`.
+  const endpoint = subject.slice(subject.lastIndexOf('@') + 1)
+  const canonical = subject.includes('@') ? normalizeHost(endpoint) : parseEndpoint(endpoint).toString()
+  if (canonical !== endpoint) throw new RangeError(`"subject" expected ${show(canonical)}, got ${show(endpoint)}`)
 }
 
 class Plan implements ImportPlan {

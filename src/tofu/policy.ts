@@ -2,7 +2,7 @@
 // that no setting can make one thing look like another.
 
 import type { Certificate } from '../certificate/certificate.ts'
-import { requireFunction, requireOneOf } from '../internal/arguments.ts'
+import { requireFunction, requireOneOf, requireOptions } from '../internal/arguments.ts'
 import type { Endpoint } from '../names/endpoint.ts'
 import type { Awaitable } from './pin-store.ts'
 import type { ChangeVerdict, FirstUseVerdict } from './verdict.ts'
@@ -57,6 +57,7 @@ export interface SettledPolicy extends TofuPolicy {
 
 /** @internal Checks a policy and fills in the defaults. */
 export function settlePolicy(policy: TofuPolicy = {}): SettledPolicy {
+  requireOptions('policy', policy, POLICY_FIELDS)
   for (const name of ['firstUse', 'renewed', 'rotated'] as const) {
     if (policy[name] !== undefined) requireOneOf(name, policy[name], ['trust', 'ask', 'refuse'])
   }
@@ -73,8 +74,23 @@ export function settlePolicy(policy: TofuPolicy = {}): SettledPolicy {
   }
 }
 
-/** @internal One policy over another. A callback that asks replaces the word that trusts without asking. */
+/**
+ * @internal One policy over another. A callback that asks replaces the word that trusts without asking. A field that is
+ * there but undefined says nothing: it must not undo a refusal of the policy below.
+ */
 export function mergePolicies(base: TofuPolicy, over: TofuPolicy): SettledPolicy {
+  requireOptions('policy', over, POLICY_FIELDS)
   const asks = over.onFirstUse !== undefined && over.firstUse === undefined && base.firstUse === 'trust'
-  return settlePolicy({ ...base, ...over, ...(asks ? { firstUse: 'ask' } : {}) })
+  const said = Object.fromEntries(Object.entries(over).filter(([, value]) => value !== undefined))
+  return settlePolicy({ ...base, ...said, ...(asks ? { firstUse: 'ask' } : {}) })
 }
+
+const POLICY_FIELDS = [
+  'firstUse',
+  'renewed',
+  'rotated',
+  'changed',
+  'onFirstUse',
+  'onChanged',
+  'vouches',
+] as const satisfies readonly (keyof TofuPolicy)[]

@@ -5,7 +5,7 @@
 
 import { resolve } from 'node:path'
 import type { Fingerprint } from '../certificate/fingerprint.ts'
-import { requireInteger, requireString } from '../internal/arguments.ts'
+import { requireInteger, requireString, show } from '../internal/arguments.ts'
 import { openSqlite, type SqliteFile } from '../internal/sqlite.ts'
 import { isObstacle } from '../internal/sqlite-errors.ts'
 import type { Pin, PinChange } from './pin.ts'
@@ -56,7 +56,11 @@ export class SqlitePinStore implements PinStore {
    */
   static async open(path: string, options: SqlitePinStoreOptions = {}): Promise<SqlitePinStore> {
     requireString('path', path)
-    if (path === '') throw new RangeError('"path" expected the name of a file, got ""')
+    if (path === '' || /^(:memory:$|file:)/i.test(path)) {
+      throw new RangeError(
+        `"path" expected the name of a file, got ${show(path)}; for memory there is TofuStore.inMemory`,
+      )
+    }
     if (options.lockTimeoutMs !== undefined) requireInteger('lockTimeoutMs', options.lockTimeoutMs, 0, 3_600_000)
     // An absolute path is never one of SQLite's special names, such as `:memory:`.
     const file = await openSqlite(resolve(path), PIN_SCHEMA, options)

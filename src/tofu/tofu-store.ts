@@ -3,7 +3,7 @@
 import { Certificate } from '../certificate/certificate.ts'
 import type { Fingerprint } from '../certificate/fingerprint.ts'
 import type { PeerVerifier } from '../certificate/peer-verifier.ts'
-import { requireFunction, requireInteger, show } from '../internal/arguments.ts'
+import { requireFunction, requireInteger, requireOptions, show } from '../internal/arguments.ts'
 import { type Clock, systemClock } from '../internal/clock.ts'
 import { Endpoint, endpointFrom } from '../names/endpoint.ts'
 import type { Pinnable, TrustOptions } from './changes.ts'
@@ -73,6 +73,7 @@ export class TofuStore {
 
   /** A store over pins that are kept in any other way. Closing it closes them. */
   constructor(store: PinStore, options: TofuOptions = {}) {
+    requireOptions('options', options, ['policy', 'clock', 'onEvent'])
     if (options.clock !== undefined) requireFunction('clock', options.clock)
     if (options.onEvent !== undefined) requireFunction('onEvent', options.onEvent)
     this.#store = store
@@ -100,12 +101,13 @@ export class TofuStore {
    * await known.close()
    */
   static async open(options: TofuOpenOptions): Promise<TofuStore> {
-    const { path, appName, lockTimeoutMs } = options
+    requireOptions('options', options, ['path', 'appName', 'lockTimeoutMs', 'policy', 'clock', 'onEvent'])
+    const { path, appName, lockTimeoutMs, ...rest } = options
     if ((path === undefined) === (appName === undefined)) throw new TypeError('expected either "path" or "appName"')
     const file = path ?? defaultPinPath(appName ?? '')
     const store = await SqlitePinStore.open(file, lockTimeoutMs === undefined ? {} : { lockTimeoutMs })
     try {
-      const opened = new TofuStore(store, options)
+      const opened = new TofuStore(store, rest)
       if (store.degraded !== null) opened.#emit({ kind: 'snapshot', path: store.path, code: store.degraded })
       return opened
     } catch (error) {
@@ -208,6 +210,7 @@ export class TofuStore {
    * await known.trust(parseEndpoint('example.org:1965'), told, { verified: true, note: 'from the business card' })
    */
   async trust(endpoint: Endpoint, what: Pinnable, options: TrustOptions = {}): Promise<void> {
+    changes.requireTrustOptions(options)
     await changes.trust(this.#store, subjectOf(endpoint), what, this.#now(), options)
   }
 

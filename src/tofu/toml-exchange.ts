@@ -3,7 +3,7 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { FileError, type FileProblem, ImportError } from '../errors.ts'
-import { requireFunction, requireString } from '../internal/arguments.ts'
+import { requireBoolean, requireFunction, requireOptions, requireString } from '../internal/arguments.ts'
 import { writeFileAtomic } from '../internal/atomic-file.ts'
 import type { Clock } from '../internal/clock.ts'
 import { applyImport, type ConflictDecider, type ImportCounts, type ImportPortion, planImport } from './import-plan.ts'
@@ -42,6 +42,8 @@ export interface ImportOptions {
 /** Writes all pins to a file, and gives the number of hosts in it. */
 export async function exportToml(store: PinStore, path: string, clock: Clock, options: ExportOptions): Promise<number> {
   requireString('path', path)
+  requireOptions('options', options, ['overwrite'])
+  if (options.overwrite !== undefined) requireBoolean('overwrite', options.overwrite)
   let hosts = 0
   let subject = ''
   async function* counted(): AsyncGenerator<Pin> {
@@ -69,14 +71,17 @@ export async function importToml(
   options: ImportOptions,
 ): Promise<ImportCounts> {
   requireString('path', path)
+  requireOptions('options', options, ['merge', 'onConflict', 'dryRun', 'onProgress'])
+  const { merge = true, dryRun = false, onConflict } = options
+  requireBoolean('merge', merge)
+  requireBoolean('dryRun', dryRun)
   if (options.onProgress !== undefined) requireFunction('onProgress', options.onProgress)
-  const { merge = true, onConflict } = options
   const plan = await planImport(store, pinsOf(path, options.onProgress), {
     mode: merge ? 'merge' : 'replace',
     clock,
     ...(onConflict === undefined ? {} : { onConflict }),
   })
-  if (options.dryRun !== true) return applyImport(plan)
+  if (!dryRun) return applyImport(plan)
   await plan[Symbol.asyncDispose]()
   return plan.counts
 }

@@ -38,5 +38,6 @@ export function logged(fields: unknown, options: LoggerOptions = {}): Record<str
 export function loggedText(message: string, options: LoggerOptions = {}): unknown {
   const { log, lines } = keptLogger(options)
   log.info(message)
-  return lines()[0]?.['message']
+  const [{ message: shown } = {}] = lines()
+  return shown
 }

@@ -37,7 +37,7 @@ describe('a value that is large', () => {
     const names = Object.fromEntries(Array.from({ length: 103 }, (_, i) => [`n${i}`, i]))
     const shown = logged({ names, map: new Map(Object.entries(names)), set: new Set(Object.keys(names)) })
     expect(shown).toMatchObject({ names: { '…': '[3 more]' }, map: { n99: 99, '…': '[3 more]' } })
-    expect(shown['set']).toContain('[3 more]')
+    expect(Object(shown)).toMatchObject({ set: expect.arrayContaining(['[3 more]']) })
   })
 })
 
@@ -283,16 +283,16 @@ describe('a destination that fails', () => {
     expect(await reported).toMatchObject({ code: 'ENOSPC' })
   })
 
-  it('or a clock that does, or a listener, or a source of pseudonyms', () => {
-    const errors: Error[] = []
+  it('or a clock, or a listener, or a source of pseudonyms, costs no more than it must', () => {
     const fail = (): never => {
       throw new Error('no')
     }
-    const { log, kept } = keptLogger({ clock: () => Number.NaN, onError: (error) => errors.push(error) })
-    expect(() => log.info('x')).not.toThrow()
-    expect(errors).toHaveLength(1)
-    expect(kept.lines).toEqual([])
-    expect(() => keptLogger({ clock: () => Number.NaN, onError: fail }).log.info('x')).not.toThrow()
+    for (const clock of [fail, () => Number.NaN]) {
+      const { log, lines } = keptLogger({ clock })
+      log.security('attack')
+      expect(lines()).toEqual([{ level: 'security', time: null, message: 'attack' }])
+    }
+    expect(() => createLogger({ stream: broken, onError: fail }).error('x')).not.toThrow()
     expect(logged({ ip: '192.0.2.1', other: 1 }, { pseudonymizer: fail })).toEqual({ ip: '[unreadable]', other: 1 })
     expect(loggedText('192.0.2.1', { pseudonymizer: fail })).toBe('[unreadable]')
   })
