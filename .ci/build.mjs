@@ -29,7 +29,7 @@ await build({
 })
 
 const tsc = fileURLToPath(new URL('../node_modules/typescript/bin/tsc', import.meta.url))
-const flags = '--noEmit false --declaration --emitDeclarationOnly --stripInternal --rootDir src --outDir dist'
+const flags = '--noEmit false --declaration --emitDeclarationOnly --rootDir src --outDir dist'
 execFileSync(process.execPath, [tsc, '-p', '.ci/tsconfig.build.json', ...flags.split(' ')], { stdio: 'inherit' })
 
 // tsc leaves `./x.ts` in declarations; `./x.js` is what every resolver maps to `./x.d.ts`.

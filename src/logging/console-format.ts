@@ -11,7 +11,9 @@ export class ConsoleFormat implements LineSink {
   write(line: string): void {
     const { time, level, message, ...fields } = JSON.parse(line)
     const rest = Object.entries(fields).map(([name, value]) => ` ${word(name)}=${word(value)}`)
-    this.#sink.write(`${time} ${String(level).toUpperCase()} ${message}${rest.join('')}\n`)
+    // A message is mostly words; one that looks like fields is put in quotes.
+    const words = /["=]/.test(message) ? JSON.stringify(message) : message
+    this.#sink.write(`${time} ${String(level).toUpperCase()} ${words}${rest.join('')}\n`)
   }
 }
 

@@ -45,6 +45,7 @@ export class Redactor {
   }
 
   text(text: string): string {
+    if (HARMLESS.test(text)) return text
     const { pseudonymOf, keepQueries } = this.#options
     let safe = withoutKeys(text.length > MAX_TEXT ? text.slice(0, MAX_TEXT) : text)
     if (!keepQueries) safe = withoutQueries(safe)
@@ -64,6 +65,9 @@ export class Redactor {
     }
   }
 }
+
+// No URL, no address, no key and no control character can be in it, and most names and many values are like this.
+const HARMLESS = /^[A-Za-z0-9_ ]{0,200}$/
 
 const UNREADABLE = '[unreadable]'
 
@@ -95,9 +99,10 @@ class Walk {
     const names: unknown[] = value instanceof Map ? [...first(value.keys(), MAX_ITEMS)] : Object.keys(value)
     // Without a prototype, a field called `__proto__` is a field.
     const record: { [key: string]: LogValue } = Object.create(null)
+    const isAddress = this.#names.kindOf(field) === 'address'
     for (const name of names.slice(0, MAX_ITEMS)) {
       // Below a field that holds an address, everything is part of the address.
-      const inner = this.#names.isAddress(field) ? field : String(name)
+      const inner = isAddress ? field : String(name)
       record[this.#text(String(name))] = this.#member(value, name, inner, path)
     }
     const more = (value instanceof Map ? value.size : names.length) - MAX_ITEMS
@@ -118,19 +123,20 @@ class Walk {
   #readable(value: unknown, field: string, above: readonly object[]): LogValue {
     const { pseudonymOf, keepQueries } = this.#options
     if (value === null || value === undefined) return null
-    if (this.#names.isSecret(field)) return '[secret]'
+    const kind = this.#names.kindOf(field)
+    if (kind === 'secret') return '[secret]'
     if (typeof value === 'boolean') return value
     if (ClientAddress.is(value)) return pseudonymOf === null ? value.toString() : pseudonymOf(value)
     if (typeof value === 'object') return this.#object(value, field, above)
     if (typeof value === 'function') return '[function]'
     // An IPv4 address can be a number too.
-    if (pseudonymOf !== null && this.#names.isAddress(field)) return pseudonymOf(String(value))
+    if (pseudonymOf !== null && kind === 'address') return pseudonymOf(String(value))
     if (typeof value === 'number') return Number.isFinite(value) ? value : String(value)
     const text = String(value)
-    if (!keepQueries && this.#names.isQuery(field)) return '[query]'
+    if (keepQueries || kind === 'plain') return this.#text(text)
+    if (kind === 'query') return '[query]'
     // A request need not look like a URL: `/search?words`, `/upload;token=…`, and spaces in what somebody typed.
-    if (!keepQueries && this.#names.isRequest(field)) return this.#text(text.replace(/([?;#]).*$/s, '$1…'))
-    return this.#text(text)
+    return this.#text(kind === 'request' ? text.replace(/([?;#]).*$/s, '$1…') : text)
   }
 
   #object(value: object, field: string, above: readonly object[]): LogValue {
@@ -138,7 +144,8 @@ class Walk {
     if (above.length >= MAX_DEPTH) return '[too deep]'
     const { pseudonymOf } = this.#options
     const known = this.#known(value)
-    if (known !== null) return pseudonymOf !== null && this.#names.isAddress(field) ? pseudonymOf(known) : known
+    if (known !== null)
+      return pseudonymOf !== null && this.#names.kindOf(field) === 'address' ? pseudonymOf(known) : known
     if (value instanceof Error) return this.#error(value, [...above, value])
     if (Array.isArray(value)) return this.#list(value, value.length, field, [...above, value])
     if (value instanceof Set) return this.#list(value, value.size, field, [...above, value])

@@ -77,7 +77,7 @@ export class SqlitePinStore implements PinStore {
   }
 
   /** `STORE_READ_ONLY` or `STORE_FULL` if this is a snapshot that cannot be changed, and null if it is the file. */
-  get degraded(): SqliteFile['degraded'] {
+  get degraded(): 'ERR_TLACACOCA_STORE_READ_ONLY' | 'ERR_TLACACOCA_STORE_FULL' | null {
     return this.#file.degraded
   }
 

@@ -251,6 +251,12 @@ describe('a message', () => {
     expect(loggedText(message)).toBe(message)
   })
 
+  it('cannot look like a field in a console line', () => {
+    const { log, kept } = keptLogger({ format: 'console' })
+    log.info('hello admin=true', { n: 1 })
+    expect(kept.lines).toEqual(['1970-01-01T00:00:00.000Z INFO "hello admin=true" n=1'])
+  })
+
   it('is cut where it is too long, before it costs anything', () => {
     expect(String(loggedText('x'.repeat(10_000_000))).length).toBeLessThan(5000)
   })
