@@ -3,11 +3,18 @@
 
 /** Shows a value in a message: short, on one line, with nothing in it that could forge a second one. */
 export function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)
+  if (typeof value === 'string') {
+    const quoted = JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)
+    return quoted.replace(STEERING, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  }
   if (typeof value === 'function') return 'a function'
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object'
   return String(value)
 }
+
+// What JSON leaves as it is although a terminal does not: DEL and C1 controls (8-bit CSI), marks of reading direction, line
+// separators, invisible characters.
+const STEERING = /[\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g
 
 export function requireString(name: string, value: unknown): asserts value is string {
   if (typeof value !== 'string') throw new TypeError(`"${name}" expected a string, got ${show(value)}`)

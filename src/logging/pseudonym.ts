@@ -6,7 +6,7 @@
 
 import { createHmac, randomBytes } from 'node:crypto'
 import { InvalidNameError } from '../errors.ts'
-import { requireInteger } from '../internal/arguments.ts'
+import { requireFunction, requireInteger, requireOptions, show } from '../internal/arguments.ts'
 import { type Clock, systemClock } from '../internal/clock.ts'
 import { ClientAddress, parseClientAddress } from '../names/client-address.ts'
 
@@ -32,6 +32,7 @@ export type AddressPseudonymizer = (address: string | ClientAddress) => string
  * all the same, so that nothing passes through.
  *
  * @throws {RangeError} If an option is out of its range.
+ * @throws {TypeError} If an option is of another type, or not known.
  * @example
  * import { createAddressPseudonymizer } from 'tlacacoca/logging'
  *
@@ -39,10 +40,14 @@ export type AddressPseudonymizer = (address: string | ClientAddress) => string
  * console.log(pseudonymOf('192.0.2.1') === pseudonymOf('::ffff:192.0.2.1')) // true
  */
 export function createAddressPseudonymizer(options: AddressPseudonymizerOptions = {}): AddressPseudonymizer {
+  requireOptions('options', options, ['rotateEveryMs', 'bits', 'key', 'clock'])
   const { rotateEveryMs = 24 * 60 * 60 * 1000, bits = 64, key, clock = systemClock } = options
+  requireFunction('clock', clock)
   requireInteger('rotateEveryMs', rotateEveryMs, 1, Number.MAX_SAFE_INTEGER)
   requireInteger('bits', bits, 64, 256)
   if (bits % 4 !== 0) throw new RangeError(`"bits" expected a multiple of 4, got ${bits}`)
+  // The letters of a text would be copied as zeros: a key that everybody knows.
+  if (key !== undefined && !(key instanceof Uint8Array)) throw new TypeError(`"key" expected bytes, got ${show(key)}`)
   if (key !== undefined && key.length < 16) throw new RangeError(`"key" expected 16 bytes or more, got ${key.length}`)
   const secret = key === undefined ? undefined : Uint8Array.from(key)
 

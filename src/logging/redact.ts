@@ -8,7 +8,14 @@ import { RequestPath } from '../names/request-path.ts'
 import { RequestTarget } from '../names/request-target.ts'
 import { FieldNames } from './field-names.ts'
 import type { AddressPseudonymizer } from './pseudonym.ts'
-import { escapeText, withoutKeys, withoutQueries, withPseudonyms } from './safe-text.ts'
+import {
+  beginningOf,
+  escapeText,
+  withoutCredentials,
+  withoutKeys,
+  withoutQueries,
+  withPseudonyms,
+} from './safe-text.ts'
 
 /** What stands in a log line. */
 export type LogValue = string | number | boolean | null | readonly LogValue[] | { readonly [key: string]: LogValue }
@@ -25,13 +32,17 @@ const MAX_DEPTH = 5
 const MAX_ITEMS = 100
 // Of one line, all levels together: small values that are shared can make a large tree.
 const MAX_VALUES = 1000
+const MAX_CHARACTERS = 64 * 1024
 
 export class Redactor {
   readonly #options: RedactOptions
   readonly #names: FieldNames
 
   constructor(options: RedactOptions) {
-    this.#options = options
+    const { pseudonymOf } = options
+    // A function of the caller's: what it gives has to be fit for a line as well.
+    const safely = pseudonymOf && ((address: string | ClientAddress) => escapeText(String(pseudonymOf(address))))
+    this.#options = { ...options, pseudonymOf: safely }
     this.#names = new FieldNames(options.addressFields)
   }
 
@@ -47,7 +58,7 @@ export class Redactor {
   text(text: string): string {
     if (HARMLESS.test(text)) return text
     const { pseudonymOf, keepQueries } = this.#options
-    let safe = withoutKeys(text.length > MAX_TEXT ? text.slice(0, MAX_TEXT) : text)
+    let safe = withoutCredentials(withoutKeys(beginningOf(text, MAX_TEXT)))
     if (!keepQueries) safe = withoutQueries(safe)
     if (pseudonymOf !== null) safe = withPseudonyms(safe, pseudonymOf)
     return escapeText(safe)
@@ -70,13 +81,15 @@ export class Redactor {
 const HARMLESS = /^[A-Za-z0-9_ ]{0,200}$/
 
 const UNREADABLE = '[unreadable]'
+const TOO_MUCH = '[too much]'
 
 /** The values of one line. */
 class Walk {
   readonly #options: RedactOptions
   readonly #names: FieldNames
   readonly #text: (text: string) => string
-  #left = MAX_VALUES
+  #valuesLeft = MAX_VALUES
+  #charactersLeft = MAX_CHARACTERS
 
   constructor(options: RedactOptions, names: FieldNames, text: (text: string) => string) {
     this.#options = options
@@ -86,7 +99,7 @@ class Walk {
 
   /** @param above - The objects that the value is in, from the outermost on. */
   value(value: unknown, field: string, above: readonly object[]): LogValue {
-    if (this.#left-- <= 0) return '[too much]'
+    if (this.#valuesLeft-- <= 0) return TOO_MUCH
     try {
       return this.#readable(value, field, above)
     } catch {
@@ -103,7 +116,7 @@ class Walk {
     for (const name of names.slice(0, MAX_ITEMS)) {
       // Below a field that holds an address, everything is part of the address.
       const inner = isAddress ? field : String(name)
-      record[this.#text(String(name))] = this.#member(value, name, inner, path)
+      record[this.#say(String(name))] = this.#member(value, name, inner, path)
     }
     const more = (value instanceof Map ? value.size : names.length) - MAX_ITEMS
     if (more > 0) record['…'] = `[${more} more]`
@@ -120,6 +133,13 @@ class Walk {
     }
   }
 
+  #say(text: string): string {
+    if (this.#charactersLeft <= 0) return TOO_MUCH
+    const safe = this.#text(text)
+    this.#charactersLeft -= safe.length
+    return safe
+  }
+
   #readable(value: unknown, field: string, above: readonly object[]): LogValue {
     const { pseudonymOf, keepQueries } = this.#options
     if (value === null || value === undefined) return null
@@ -133,25 +153,29 @@ class Walk {
     if (pseudonymOf !== null && kind === 'address') return pseudonymOf(String(value))
     if (typeof value === 'number') return Number.isFinite(value) ? value : String(value)
     const text = String(value)
-    if (keepQueries || kind === 'plain') return this.#text(text)
+    if (keepQueries || kind === 'plain') return this.#say(text)
     if (kind === 'query') return '[query]'
     // A request need not look like a URL: `/search?words`, `/upload;token=…`, and spaces in what somebody typed.
-    return this.#text(kind === 'request' ? text.replace(/([?;#]).*$/s, '$1…') : text)
+    return this.#say(kind === 'request' ? text.replace(/([?;#]).*$/s, '$1…') : text)
   }
 
   #object(value: object, field: string, above: readonly object[]): LogValue {
     if (above.includes(value)) return '[circular]'
     if (above.length >= MAX_DEPTH) return '[too deep]'
     const { pseudonymOf } = this.#options
+    const hide = this.#names.kindOf(field) === 'address' ? pseudonymOf : null
+    // Of the address itself, so that it is the pseudonym that the address has elsewhere.
+    if (Endpoint.is(value) && hide !== null) return hide(value.toString())
     const known = this.#known(value)
-    if (known !== null)
-      return pseudonymOf !== null && this.#names.kindOf(field) === 'address' ? pseudonymOf(known) : known
+    if (known !== null) return hide === null ? known : hide(known)
+    // It is a query taken apart.
+    if (value instanceof URLSearchParams) return this.value(String(value), 'query', above)
     if (value instanceof Error) return this.#error(value, [...above, value])
     if (Array.isArray(value)) return this.#list(value, value.length, field, [...above, value])
     if (value instanceof Set) return this.#list(value, value.size, field, [...above, value])
     if (value instanceof Map || isPlain(value)) return this.record(value, field, above)
     // What a socket, a server or a store holds inside is nobody's business. What it says of itself may be.
-    if (value.toString === Object.prototype.toString) return this.#text(`[${nameOf(value)}]`)
+    if (value.toString === Object.prototype.toString) return this.#say(`[${nameOf(value)}]`)
     return this.value(String(value), field, above)
   }
 
@@ -164,9 +188,9 @@ class Walk {
   #known(value: object): string | null {
     if (RequestTarget.is(value)) {
       const query = value.query === null ? '' : `?${this.#options.keepQueries ? value.query : '…'}`
-      return this.#text(`${value.scheme}://${value.endpoint}${value.path}${query}`)
+      return this.#say(`${value.scheme}://${value.endpoint}${value.path}${query}`)
     }
-    if (Endpoint.is(value) || RequestPath.is(value)) return this.#text(value.toString())
+    if (Endpoint.is(value) || RequestPath.is(value)) return this.#say(value.toString())
     if (value instanceof Date) return Number.isNaN(value.getTime()) ? '[invalid date]' : value.toISOString()
     if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`
     if (isPlain(value)) {
@@ -181,9 +205,9 @@ class Walk {
   #error(error: Error, path: readonly object[]): LogValue {
     const { code, cause, errors } = error as { code?: unknown; cause?: unknown; errors?: unknown }
     return {
-      name: this.#text(String(error.name)),
-      ...(code === undefined ? {} : { code: this.#text(String(code)) }),
-      message: this.#text(String(error.message)),
+      name: this.#say(String(error.name)),
+      ...(code === undefined ? {} : { code: this.#say(String(code)) }),
+      message: this.#say(String(error.message)),
       ...(cause === undefined ? {} : { cause: this.value(cause, 'cause', path) }),
       // Of an AggregateError, which for a failed connection has no message of its own.
       ...(Array.isArray(errors) ? { errors: this.value(errors, 'errors', path) } : {}),

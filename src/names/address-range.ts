@@ -9,32 +9,26 @@ export class AddressRange {
   readonly family: 4 | 6
   /** The lowest address. */
   readonly first: ClientAddress
-  /** The highest address. */
-  readonly last: ClientAddress
   /** How many leading bits are fixed: 0 to 32 for IPv4, 0 to 128 for IPv6. */
   readonly prefixLength: number
   readonly #parsed = true
 
-  private constructor(first: ClientAddress, last: ClientAddress, prefixLength: number) {
+  private constructor(first: ClientAddress, prefixLength: number) {
     this.family = first.family
     this.first = first
-    this.last = last
     this.prefixLength = prefixLength
   }
 
   contains(address: ClientAddress): boolean {
     if (address.family !== this.family) return false
-    // In a block each word of the address lies between the two ends on its own, so no carry is needed.
-    const { first, last } = this
+    const { first } = this
+    const prefix = this.prefixLength
+    if (this.family === 4) return ((address.w3 ^ first.w3) & ~hostMask(prefix)) === 0
     return (
-      address.w3 >= first.w3 &&
-      address.w3 <= last.w3 &&
-      address.w2 >= first.w2 &&
-      address.w2 <= last.w2 &&
-      address.w1 >= first.w1 &&
-      address.w1 <= last.w1 &&
-      address.w0 >= first.w0 &&
-      address.w0 <= last.w0
+      ((address.w0 ^ first.w0) & ~hostMask(prefix)) === 0 &&
+      ((address.w1 ^ first.w1) & ~hostMask(prefix - 32)) === 0 &&
+      ((address.w2 ^ first.w2) & ~hostMask(prefix - 64)) === 0 &&
+      ((address.w3 ^ first.w3) & ~hostMask(prefix - 96)) === 0
     )
   }
 
@@ -71,18 +65,13 @@ export class AddressRange {
     if ((w0 & m0) !== 0 || (w1 & m1) !== 0 || (w2 & m2) !== 0 || (w3 & m3) !== 0) throw hostBitsSet(text)
     // Without host bits a mapped block is at least 96 bits long: the ones of `ffff` are within the prefix.
     if (isMapped(words)) return AddressRange.#ipv4(text, w3, prefix - 96)
-    return new AddressRange(
-      ClientAddress.fromWords(6, w0, w1, w2, w3),
-      ClientAddress.fromWords(6, w0 | m0, w1 | m1, w2 | m2, w3 | m3),
-      prefix,
-    )
+    return new AddressRange(ClientAddress.fromWords(6, w0, w1, w2, w3), prefix)
   }
 
   static #ipv4(text: string, address: number, prefix: number): AddressRange {
     const mask = hostMask(prefix)
     if ((address & mask) !== 0) throw hostBitsSet(text)
-    const first = ClientAddress.fromWords(4, 0, 0, 0, address)
-    return new AddressRange(first, ClientAddress.fromWords(4, 0, 0, 0, address | mask), prefix)
+    return new AddressRange(ClientAddress.fromWords(4, 0, 0, 0, address), prefix)
   }
 }
 

@@ -22,6 +22,13 @@ describe('a value that is large', () => {
     expect(kept.text).toContain('[too much]')
   })
 
+  it('is cut if it is many long texts', () => {
+    const { kept, log } = keptLogger()
+    log.info('x', { list: Array.from({ length: 100 }, () => 'y'.repeat(10_000)), after: 'x' })
+    expect(kept.text.length).toBeLessThan(80_000)
+    expect(kept.text).toContain('[too much]')
+  })
+
   it('is not copied to be cut', () => {
     // A copy of either would not fit into the memory, and no `try` catches that.
     function* forever(): Generator<number> {

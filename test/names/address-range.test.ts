@@ -22,14 +22,10 @@ describe('parseAddressRange', () => {
     ['::1/128', '::1', '::1', 128],
   ])('reads %s as %s to %s', (input, first, last, prefixLength) => {
     const range = parseAddressRange(input)
-    expect({ ...range, first: String(range.first), last: String(range.last) }).toMatchObject({
-      family: first.includes(':') ? 6 : 4,
-      first,
-      last,
-      prefixLength,
-    })
+    const family = first.includes(':') ? 6 : 4
+    expect({ ...range, first: String(range.first) }).toMatchObject({ family, first, prefixLength })
     expect(range.contains(range.first)).toBe(true)
-    expect(range.contains(range.last)).toBe(true)
+    expect(range.contains(parseClientAddress(last))).toBe(true)
     expect(parseAddressRange(range.toString()).equals(range)).toBe(true)
   })
 
@@ -133,3 +129,15 @@ describe('contains', () => {
     expect(contains(range, address)).toBe(expected)
   })
 })
+
+// The block's last address lies among the mapped ones, which are IPv4 addresses to us; its first does not.
+it.each(['::/80', '::8000:0:0/81', '::fffe:0:0/95'])(
+  'knows what lies in %s, which ends among the mapped addresses',
+  (text) => {
+    const range = parseAddressRange(text)
+    expect(range.contains(range.first)).toBe(true)
+    expect(range.contains(parseClientAddress('::fffe:1.2.3.4'))).toBe(true)
+    expect(range.contains(parseClientAddress('::1:0:0:0'))).toBe(false)
+    expect(range.contains(parseClientAddress('::ffff:1.2.3.4'))).toBe(false)
+  },
+)

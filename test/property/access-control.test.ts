@@ -54,14 +54,20 @@ function holds({ family, first, prefixLength }: AddressRange, address: ClientAdd
 
 /** The addresses where an off-by-one would show. */
 function boundaries(ranges: readonly AddressRange[]): ClientAddress[] {
-  return ranges.flatMap(({ first, last }) => [
-    first,
-    last,
-    neighbour(first, -1),
-    neighbour(first, 1),
-    neighbour(last, -1),
-    neighbour(last, 1),
-  ])
+  return ranges.flatMap((range) => boundariesOf(range.first, lastOf(range)))
+}
+
+/** The highest address of a range: its fixed bits, and ones. */
+function lastOf({ family, first, prefixLength }: AddressRange): ClientAddress {
+  const words = [first.w0, first.w1, first.w2, first.w3].map((word, index) => {
+    const fixed = prefixLength - 32 * (family === 4 ? 0 : index)
+    return fixed >= 32 ? word : word | (-1 >>> Math.max(fixed, 0))
+  }) as [number, number, number, number]
+  return family === 4 ? ClientAddress.fromWords(4, 0, 0, 0, words[3]) : ClientAddress.fromWords(6, ...words)
+}
+
+function boundariesOf(first: ClientAddress, last: ClientAddress): ClientAddress[] {
+  return [first, last, neighbour(first, -1), neighbour(first, 1), neighbour(last, -1), neighbour(last, 1)]
 }
 
 it('decides as if it went through the lists one by one, at every boundary and anywhere else', () => {
