@@ -54,7 +54,7 @@ export interface Logger {
   fatal(message: string, fields?: LogFields): void
   /** Something that whoever guards the server wants to know: an attack, a changed pin. Recorded at every level. */
   security(message: string, fields?: LogFields): void
-  /** The same logger, with fields that stand in each of its lines. */
+  /** The same logger, with fields that stand in each of its lines, as they are now: an address keeps its pseudonym. */
   child(fields: LogFields): Logger
 }
 
@@ -77,6 +77,10 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   requireOneOf('format', format, ['json', 'console'])
   if (file !== undefined && stream !== undefined) throw new TypeError('"file" and "stream" exclude each other')
   if (file !== undefined) requireString('file', file)
+  // It would be taken for none, and the lines would go to the standard output.
+  if (file === '') throw new TypeError('"file" expected a path, got ""')
+  if (stream !== undefined) requireFunction('stream.write', (stream as Writable | null)?.write)
+  if (stream !== undefined) requireFunction('stream.on', stream.on)
   if (onError !== undefined) requireFunction('onError', onError)
   if (pseudonymizer !== undefined) requireFunction('pseudonymizer', pseudonymizer)
   if (!Array.isArray(addressFields)) throw new TypeError(`"addressFields" expected names, got ${show(addressFields)}`)
@@ -93,7 +97,7 @@ export function createLogger(options: LoggerOptions = {}): Logger {
       // There is nobody left to tell.
     }
   }
-  const destination = openDestination(file, stream, report)
+  const { destination, close } = openDestination(file, stream, report)
   // Loaded here, by the first logger, and at once, so that a logger can be had without waiting.
   const pino: typeof import('pino') = createRequire(import.meta.url)('pino')
   const clock = options.clock ?? Date.now
@@ -108,7 +112,7 @@ export function createLogger(options: LoggerOptions = {}): Logger {
     },
     format === 'json' ? destination : new ConsoleFormat(destination),
   )
-  return new PinoBackedLogger({ sink, redactor, level, report }, redactor.fields(options.fields ?? {}))
+  return new PinoBackedLogger({ sink, redactor, level, report, close }, redactor.fields(options.fields ?? {}))
 }
 
 /** As JSON. A line without a time is better than none. */
@@ -145,11 +149,11 @@ function openDestination(
   file: string | undefined,
   stream: Writable | undefined,
   report: (error: Error) => void,
-): LineSink {
+): { destination: LineSink; close: () => void } {
   if (stream !== undefined) {
     // A stream without a listener for errors would end the process.
     stream.on('error', report)
-    return stream
+    return { destination: stream, close: () => {} }
   }
   const pino: typeof import('pino') = createRequire(import.meta.url)('pino')
   try {
@@ -157,7 +161,7 @@ function openDestination(
       file === undefined ? { dest: 2 } : { dest: file, append: true, mode: 0o600, sync: true },
     )
     opened.on('error', report)
-    return opened
+    return { destination: opened, close: () => file !== undefined && opened.end() }
   } catch (cause) {
     const path = file ?? 'the standard error'
     throw new FileError('ERR_TLACACOCA_FILE_UNWRITABLE', path, `cannot open the log ${show(path)}`, { cause })
@@ -170,6 +174,12 @@ interface LoggerParts {
   readonly redactor: Redactor
   readonly level: LogLevel
   readonly report: (error: Error) => void
+  readonly close: () => void
+}
+
+/** @internal Closes the file of a logger that nobody uses any more. */
+export function closeLogger(logger: Logger): void {
+  if (logger instanceof PinoBackedLogger) logger.close()
 }
 
 class PinoBackedLogger implements Logger {
@@ -220,6 +230,14 @@ class PinoBackedLogger implements Logger {
   child(fields: LogFields): Logger {
     const bound = { ...this.#bound, ...this.#redactor.fields(fields) }
     return new PinoBackedLogger(this.#parts, bound)
+  }
+
+  close(): void {
+    try {
+      this.#parts.close()
+    } catch (error) {
+      this.#report(error instanceof Error ? error : new Error('the log could not be closed', { cause: error }))
+    }
   }
 
   #write(level: LogLevel | 'security', message: string, fields: LogFields | undefined): void {

@@ -114,9 +114,9 @@ class Walk {
     const record: { [key: string]: LogValue } = Object.create(null)
     const isAddress = this.#names.kindOf(field) === 'address'
     for (const name of names.slice(0, MAX_ITEMS)) {
+      const label = labelOf(name)
       // Below a field that holds an address, everything is part of the address.
-      const inner = isAddress ? field : String(name)
-      record[this.#say(String(name))] = this.#member(value, name, inner, path)
+      record[this.#say(label)] = this.#member(value, name, isAddress ? field : label, path)
     }
     const more = (value instanceof Map ? value.size : names.length) - MAX_ITEMS
     if (more > 0) record['…'] = `[${more} more]`
@@ -223,6 +223,15 @@ const isPlain = (value: object): boolean => {
 const nameOf = (value: object): string => {
   const name: unknown = value.constructor?.name
   return typeof name === 'string' && name !== '' ? name : 'object'
+}
+
+/** The key of a map can be anything. */
+const labelOf = (key: unknown): string => {
+  try {
+    return String(key)
+  } catch {
+    return UNREADABLE
+  }
 }
 
 /** The first few, without a look at the rest: an array can be longer than the memory. */

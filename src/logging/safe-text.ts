@@ -108,7 +108,7 @@ export function withPseudonyms(text: string, pseudonymOf: AddressPseudonymizer):
       // Something hangs on it that belongs to neither. A time has fewer colons.
       if (colons <= 8) return word.includes('::') || colons >= 7 ? pseudonymOf(word) : word
       // A fingerprint, which has two digits between colons, behind a label; or several addresses in a row.
-      return groups.slice(1).some((group) => group.length > 2) ? pseudonymOf(word) : word
+      return groups.slice(1).some((group) => /^[0-9a-f]{3}/i.test(group)) ? pseudonymOf(word) : word
     })
     .replace(LIKE_IPV4, (word) => pseudonymOf(word))
 }

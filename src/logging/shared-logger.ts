@@ -1,7 +1,7 @@
 // One logger for a whole program, for those who want no more than that. Libraries take a logger, or a callback, as an
 // argument instead: nothing in this package writes to this one by itself.
 
-import { createLogger, type LogFields, type Logger, type LoggerOptions } from './logger.ts'
+import { closeLogger, createLogger, type LogFields, type Logger, type LoggerOptions } from './logger.ts'
 
 let shared: Logger | null = null
 
@@ -16,7 +16,10 @@ let shared: Logger | null = null
  * getLogger({ component: 'server' }).info('listening', { port: 1965 })
  */
 export function configureLogging(options: LoggerOptions = {}): void {
+  const before = shared
   shared = createLogger(options)
+  // Nobody else has it: what `getLogger` gives asks for the current one each time.
+  if (before !== null) closeLogger(before)
 }
 
 /**
@@ -24,13 +27,18 @@ export function configureLogging(options: LoggerOptions = {}): void {
  * security events to the standard error.
  */
 export function getLogger(fields: LogFields = {}): Logger {
+  return loggerWith([fields])
+}
+
+/** @param layers - Fields of a logger, of its child, and so on. They are not put together here: reading one may throw. */
+function loggerWith(layers: readonly LogFields[]): Logger {
   let base: Logger | null = null
   let bound: Logger | null = null
   const current = (): Logger => {
     shared ??= createLogger()
     if (bound === null || base !== shared) {
       base = shared
-      bound = shared.child(fields)
+      bound = layers.reduce<Logger>((logger, fields) => logger.child(fields), shared)
     }
     return bound
   }
@@ -45,6 +53,6 @@ export function getLogger(fields: LogFields = {}): Logger {
     error: (message, more) => current().error(message, more),
     fatal: (message, more) => current().fatal(message, more),
     security: (message, more) => current().security(message, more),
-    child: (more) => getLogger({ ...fields, ...more }),
+    child: (more) => loggerWith([...layers, more]),
   }
 }

@@ -226,6 +226,7 @@ export class TofuStore {
     what: Pinnable,
     options: TrustOptions = {},
   ): Promise<boolean> {
+    changes.requireTrustOptions(options)
     return changes.replace(this.#store, subjectOf(endpoint), expected, what, this.#now(), options)
   }
 

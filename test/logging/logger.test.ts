@@ -105,6 +105,17 @@ describe('where lines go', () => {
     expect(() => createLogger({ hashAdresses: false } as never)).toThrow(/no option "hashAdresses"/)
   })
 
+  it.each([{ stream: null }, { stream: {} }, { stream: { write: () => true } }, { file: 5 }, { file: '' }])(
+    'not to what is no place to write: %j',
+    (options) => {
+      expect(() => createLogger(options as never)).toThrow(/"(stream|file)[a-z.]*" expected/)
+    },
+  )
+
+  it.each(['/', 'a\0b'])('not to a path that is no file: %j', (file) => {
+    expect(() => createLogger({ file })).toThrow(expect.objectContaining({ code: 'ERR_TLACACOCA_FILE_UNWRITABLE' }))
+  })
+
   it('not to both', () => {
     expect(() => createLogger({ file: 'log', stream: new PassThrough() })).toThrow(TypeError)
   })

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { createAddressPseudonymizer } from '../../src/logging/pseudonym.ts'
 import { parseClientAddress } from '../../src/names/client-address.ts'
@@ -56,6 +56,12 @@ describe('a pseudonym', () => {
     const pseudonym = createAddressPseudonymizer()('192.0.2.1').slice('addr-'.length)
     for (const text of ['192.0.2.1', 'address 192.0.2.1']) {
       expect(createHash('sha256').update(text).digest('hex')).not.toContain(pseudonym)
+    }
+    // Nor with a key that anybody could think of.
+    for (const key of ['', '\0'.repeat(32), 'undefined', 'tlacacoca']) {
+      for (const text of ['192.0.2.1', 'address 192.0.2.1']) {
+        expect(createHmac('sha256', key).update(text).digest('hex')).not.toContain(pseudonym)
+      }
     }
     expect(createAddressPseudonymizer()('192.0.2.1')).not.toBe(`addr-${pseudonym}`)
   })
@@ -131,6 +137,16 @@ describe('options', () => {
     { key: Buffer.alloc(15) },
   ])('that would not protect anybody are refused: %j', (options) => {
     expect(() => createAddressPseudonymizer(options)).toThrow(RangeError)
+  })
+
+  it.each([
+    { key: 'a text of sixteen letters' },
+    { key: Array.from({ length: 32 }, () => 1) },
+    { clock: 0 },
+    { rotateEvery: 1000 },
+  ])('of another kind are refused: %j', (options) => {
+    // A text, copied as bytes, would be a key of zeros.
+    expect(() => createAddressPseudonymizer(options as never)).toThrow(TypeError)
   })
 
   it('are not changed by a caller who reuses the buffer of the key', () => {

@@ -61,6 +61,24 @@ describe('a value that cannot be read', () => {
     expect(logged({ inner: fields })).toEqual({ inner: { before: 1, broken: '[unreadable]', after: 2 } })
   })
 
+  it('costs no other entry of a map, as a key', () => {
+    const broken = Object.create(null)
+    const map = new Map<unknown, unknown>([
+      [broken, 1],
+      [Symbol('s'), 2],
+      [parseClientAddress('192.0.2.1'), 3],
+      ['password', 4],
+    ])
+    const { map: shown } = logged({ map })
+    expect(Object.values(Object(shown))).toEqual([1, 2, 3, '[secret]'])
+    expect(Object.keys(Object(shown))).toEqual([
+      '[unreadable]',
+      'Symbol(s)',
+      expect.stringMatching(PSEUDONYM),
+      'password',
+    ])
+  })
+
   it('costs no line as a message', () => {
     const broken = {
       toString(): never {
@@ -138,6 +156,25 @@ describe('an object', () => {
       remoteAddress: expect.stringMatching(PSEUDONYM),
       who: expect.stringMatching(PSEUDONYM),
     })
+  })
+
+  it('that holds an address has the pseudonym of the address', () => {
+    const remoteAddress = endpointFrom('192.0.2.1', 1965)
+    const { ip, ...others } = logged({
+      ip: '192.0.2.1',
+      remoteAddress,
+      address: parseClientAddress('::ffff:192.0.2.1'),
+      peerAddress: '192.0.2.1:1965',
+      clientIp: new String('192.0.2.1'),
+    })
+    expect(ip).toMatch(PSEUDONYM)
+    expect(others).toEqual({ remoteAddress: ip, address: ip, peerAddress: ip, clientIp: ip })
+  })
+
+  it('that is a query taken apart is a query', () => {
+    const { searchParams } = new URL('gemini://example.org/?token=sesame')
+    expect(logged({ searchParams })).toEqual({ searchParams: '[query]' })
+    expect(logged({ searchParams }, { keepQueries: true })).toEqual({ searchParams: 'token=sesame' })
   })
 
   it('that is an error shows what it rests on, and nothing else that hangs on it', () => {
@@ -308,6 +345,9 @@ describe('a destination that fails', () => {
     expect(() => createLogger({ stream: broken, onError: fail }).error('x')).not.toThrow()
     expect(logged({ ip: '192.0.2.1', other: 1 }, { pseudonymizer: fail })).toEqual({ ip: '[unreadable]', other: 1 })
     expect(loggedText('192.0.2.1', { pseudonymizer: fail })).toBe('[unreadable]')
+    // What it gives is no safer than any other text.
+    expect(logged({ ip: '192.0.2.1' }, { pseudonymizer: () => 'a\u202eb' })).toEqual({ ip: 'a\\u202eb' })
+    expect(logged({ ip: '192.0.2.1' }, { pseudonymizer: (() => 5n) as never })).toEqual({ ip: '5' })
   })
 })
 

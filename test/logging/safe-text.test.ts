@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { createAddressPseudonymizer } from '../../src/logging/pseudonym.ts'
-import { escapeText, withoutKeys, withoutQueries, withPseudonyms } from '../../src/logging/safe-text.ts'
+import {
+  beginningOf,
+  escapeText,
+  withoutCredentials,
+  withoutKeys,
+  withoutQueries,
+  withPseudonyms,
+} from '../../src/logging/safe-text.ts'
 
 const hidden = (text: string): string => withPseudonyms(text, (address) => `<${address}>`)
 
@@ -19,6 +26,8 @@ describe('a text', () => {
     ['next line', '\u0085', '\\u0085'],
     ['a byte order mark', '\ufeff', '\\ufeff'],
     ['an invisible space', '\u200b', '\\u200b'],
+    ['a filler that looks like a space', 'a\u3164b', 'a\\u3164b'],
+    ['an invisible tag', 'a\u{e0041}b', 'a\\udb40\\udc41b'],
     ['half a surrogate pair', '\ud83d!', '\\ud83d!'],
     ['the other half', '!\udd12', '!\\udd12'],
     ['what is harmless', 'é \u{1f512} ü "quoted" \\', 'é \u{1f512} ü "quoted" \\'],
@@ -50,10 +59,23 @@ describe('a URL', () => {
     ['GET /search?my+secret HTTP/1.0', 'GET /search?… HTTP/1.0'],
     ['path="/search?my+secret"', 'path="/search?…"'],
     ['is it /tmp? yes', 'is it /tmp? yes'],
+    ['example.org/search?my+secret', 'example.org/search?…'],
+    ['/search?secret,gemini://example.org/b', '/search?…'],
+    [`${'s'.repeat(40)}://example.org/?secret`, `${'s'.repeat(40)}://example.org/?…`],
+    ['x_gemini://user:password@example.org/?secret', 'x_gemini://example.org/?…'],
+    ['gemini://proxy/gemini://user:password@example.org/', 'gemini://proxy/gemini://example.org/'],
+    ['gemini://a,gemini://user:password@example.org/', 'gemini://a,gemini://example.org/'],
+    ['got /up;size=3;TOKEN=secret', 'got /up;size=3;token=…'],
     ['gemini://example.org/plain', 'gemini://example.org/plain'],
     ['really? yes; #1', 'really? yes; #1'],
   ])('loses its secrets: %s', (text, expected) => {
-    expect(withoutQueries(text)).toBe(expected)
+    expect(withoutQueries(withoutCredentials(text))).toBe(expected)
+  })
+
+  it('keeps its query, and loses its passwords, where only they are asked for', () => {
+    expect(withoutCredentials('titan://user:password@example.org/a;token=secret;size=3?words')).toBe(
+      'titan://example.org/a;token=…;size=3?words',
+    )
   })
 })
 
@@ -67,6 +89,12 @@ describe('a private key', () => {
       expect(withoutKeys(pem.replaceAll('\n', '\\n'))).toBe('[private key]')
     },
   )
+
+  it('is taken out of a text in which it ends, and of another armour', () => {
+    expect(withoutKeys('MIIsecret\n-----END PRIVATE KEY-----\nb')).toBe('[private key]\nb')
+    const pgp = '-----BEGIN PGP PRIVATE KEY BLOCK-----\nsecret\n-----END PGP PRIVATE KEY BLOCK-----'
+    expect(withoutKeys(`a ${pgp} b`)).toBe('a [private key] b')
+  })
 
   it('is not what a certificate or a public key is', () => {
     const pem = '-----BEGIN PUBLIC KEY-----\nMII\n-----END PUBLIC KEY-----'
@@ -101,6 +129,8 @@ describe('an address in a text', () => {
     ['x2001:db8::1', 'x<2001:db8::1>'],
     ['ip_2001:db8::1_', 'ip_<2001:db8::1>_'],
     ['ade2001:db8::1', '<ade2001:db8::1>'],
+    ['2001:db8:0:0:0:0:0:1:2001:db8:0:0:0:0:0:2', '<2001:db8:0:0:0:0:0:1:2001:db8:0:0:0:0:0:2>'],
+    [`2001:db8::1${'.'.repeat(100)}`, `<2001:db8::1${'.'.repeat(100)}>`],
   ])('is hidden: %s', (text, expected) => {
     expect(hidden(text)).toBe(expected)
   })
@@ -111,6 +141,8 @@ describe('an address in a text', () => {
     '2026-01-02T03:04:05.678Z',
     'aa:bb:cc:dd:ee:ff',
     `14:6A:4B:27:71:B2:A2:00:F0:58:D0:E5:16:BA:F6:F8:24:F1:91:3F:10:50:AD:2D:71:11:85:82:65:33:A2:57`,
+    `SHA256:14:6A:4B:27:71:B2:A2:00:F0:58:D0:E5:16:BA:F6:F8:24:F1:91:3F:10:50:AD:2D:71:11:85:82:65:33:A2:57.`,
+    ':'.repeat(40),
     `sha256:${'a'.repeat(64)}`,
     '1.2.3',
     '1.2.3.4.5',
@@ -127,18 +159,54 @@ describe('an address in a text', () => {
       expect(withPseudonyms(`a ${address} b`, pseudonymOf)).toBe(`a ${pseudonymOf('192.0.2.1')} b`)
     }
   })
+})
 
-  // A search that starts anew at every character would not end within the time that a test has.
-  it.each(['.', ':', 'a', '1.', '1:', '::', 'a:', '192.0.2.', '%', '-----BEGIN PRIVATE KEY-----'])(
-    'is found in linear time: %s',
+describe('a long text', () => {
+  it.each([
+    ['short', 'short'],
+    ['two words', 'two '],
+    ['from 192.0.2.1', 'from '],
+    ['a gemini://u:password@example.org/', 'a '],
+    ['gemini://u:password@example.org/', 'gemini://'],
+    ['a://example.org/', 'a://'],
+    ['a://b/cdefghijk', 'a://b/cd'],
+  ])('is cut before the word that does not fit: %s', (text, beginning) => {
+    const length = text.startsWith('gemini') ? 14 : 8
+    expect(beginningOf(text, length)).toBe(beginning)
+  })
+
+  // A search that starts anew at every character, or goes back at every one, would take hours.
+  const pieces = [
+    '.',
+    ':',
+    'a',
+    '1.',
+    '1:',
+    '::',
+    'a:',
+    '192.0.2.',
+    '%',
+    '@',
+    '/',
+    '?',
+    '=/',
+    "'/",
+    '"/',
+    '/;',
+    '://',
+    'a://',
+  ]
+  const keys = ['-----BEGIN ', '-----BEGIN PRIVATE KEY-----', '-----BEGIN PRIVATE KEY ', '-----END PRIVATE KEY ']
+  it.each([...pieces, 'a://b@', 'a://b', ';token=', 'a ', '\u{1f512}', '\ud83d', '\u200b', ...keys])(
+    'is read in linear time: %j',
     (piece) => {
       const text = piece.repeat(1_000_000 / piece.length)
-      expect(hidden(withoutKeys(text))).toBeDefined()
+      for (const full of [text, `${text}x`, `x::${text}x`, `-----END ${text}PRIVATE KEY`]) {
+        for (const read of [withoutKeys, withoutCredentials, withoutQueries, escapeText, hidden]) {
+          expect(typeof read(full)).toBe('string')
+        }
+        expect(beginningOf(full, 999_990).length).toBeLessThanOrEqual(999_990)
+      }
     },
   )
-
-  it.each(['://', 'a://', '/a?', '@', 'a://b@', 'a://b', '"/'])('leaves time to look at URLs: %s', (piece) => {
-    // As much as a logger looks at.
-    expect(withoutQueries(piece.repeat(8192 / piece.length))).toBeDefined()
-  })
 })

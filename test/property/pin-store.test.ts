@@ -58,7 +58,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ endpoint, what, keepOthers: fc.boolean() }).map(
     (s): Step =>
       ({ store }) =>
-        store.trust(s.endpoint, s.what, s),
+        store.trust(s.endpoint, s.what, { keepOthers: s.keepOthers }),
   ),
   fc.record({ endpoint, what }).map(
     (s): Step =>
