@@ -67,6 +67,7 @@ async function serve(
 }
 
 const known = await TofuStore.open({ path: join(folder, 'known-hosts.db') })
+
 /** Fetches a page, and tells the answer's header and on what ground the server was trusted. */
 async function visit({ port }: Site, path = '/', identity?: GeneratedCertificate): Promise<Page> {
   const own = identity && { identity: { cert: identity.certificatePem, key: identity.privateKeyPem } }

@@ -2,7 +2,7 @@
 // the one target that all rules have seen, or a denial. There is no third way out, and no way to skip a step.
 
 import { InvalidNameError } from '../errors.ts'
-import { requireFunction, show } from '../internal/arguments.ts'
+import { requireFunction, requireOptions, show } from '../internal/arguments.ts'
 import { RequestTarget } from '../names/request-target.ts'
 import { type ReadRequestOptions, readRequest } from '../net/read-request.ts'
 import { tell } from '../net/report.ts'
@@ -73,8 +73,10 @@ export async function admit<Reason extends string>(
 
 async function readAndDecide<Reason extends string>(
   { stream, address, peer }: Pick<ServerConnection, 'stream' | 'address' | 'peer'>,
-  { parse, guard, cost, maxBytes, timeoutMs }: AdmitOptions<Reason>,
+  options: AdmitOptions<Reason>,
 ): Promise<Admitted | Denied<Reason | AdmitReason>> {
+  requireOptions('options', options, ['parse', 'guard', 'cost', 'onError', 'maxBytes', 'timeoutMs'])
+  const { parse, guard, cost, maxBytes, timeoutMs } = options
   requireFunction('parse', parse)
   requireFunction('guard.decide', guard?.decide)
   const reading = await readRequest(stream, {

@@ -78,12 +78,13 @@ export function parseTarget(
   options: { readonly schemes: Readonly<Record<string, number>>; readonly served: ServedHosts },
 ): RequestTarget {
   requireString('line', line)
+  requireSchemes(options.schemes)
   if (line.length > MAX_LENGTH) throw malformed(`is longer than ${MAX_LENGTH} characters`)
   if (NOT_IN_A_URL.test(line) || hasControl(line)) throw malformed('has a character that no URL has')
 
   const schemeEnd = line.indexOf('://')
   const scheme = line.slice(0, Math.max(schemeEnd, 0)).toLowerCase()
-  if (!/^[a-z][a-z0-9+.-]*$/.test(scheme)) throw malformed('is not an absolute URL')
+  if (!SCHEME.test(scheme)) throw malformed('is not an absolute URL')
   if (!Object.hasOwn(options.schemes, scheme)) throw malformed('has a scheme that is not served here')
 
   const authorityStart = schemeEnd + 3
@@ -133,7 +134,7 @@ export function targetFromParts(
   requireString('path', path)
   if (query !== null) requireString('query', query)
   // The scheme is not from the network here: the program names it.
-  if (!/^[a-z][a-z0-9+.-]{0,63}$/.test(scheme)) {
+  if (!SCHEME.test(scheme)) {
     throw new TypeError(`"scheme" expected a scheme in lower case, got ${show(scheme)}`)
   }
   const endpoint = asTarget(() => parseEndpoint(host, { defaultPort: port }))
@@ -141,6 +142,19 @@ export function targetFromParts(
   requireServed(endpoint, options.served)
   return target
 }
+
+/** A scheme in capitals would never be found, since those of requests are brought into lower case first. */
+function requireSchemes(schemes: unknown): void {
+  if (typeof schemes !== 'object' || schemes === null) {
+    throw new TypeError(`"schemes" expected an object of default ports, got ${show(schemes)}`)
+  }
+  for (const scheme of Object.keys(schemes)) {
+    if (!SCHEME.test(scheme)) throw new TypeError(`"schemes" expected schemes in lower case, got ${show(scheme)}`)
+  }
+}
+
+// RFC 3986 section 3.1, in lower case.
+const SCHEME = /^[a-z][a-z0-9+.-]{0,63}$/
 
 // Room for a path of the greatest length and a token. The protocols send 1,024.
 const MAX_LENGTH = 16_384

@@ -62,7 +62,7 @@ export function nameOnly(authority: Certificate): string {
 const MAX_NAMES = 65_000
 
 function labelOf(source: TrustedAuthority, index: number): string {
-  const file = typeof source === 'object' && 'certFile' in source ? ` (${source.certFile})` : ''
+  const file = typeof source === 'object' && source !== null && 'certFile' in source ? ` (${source.certFile})` : ''
   return `trustedAuthorities[${index}]${file}`
 }
 

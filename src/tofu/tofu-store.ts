@@ -256,8 +256,8 @@ export class TofuStore {
 
   /**
    * Marks a certificate, or a key by its fingerprint, as never to be trusted at this endpoint. If it is pinned, it no
-   * longer is, and a visit with another certificate is a first one again. The mark outlives `revoke`, `clear` and every
-   * import.
+   * longer is, and a visit with another certificate is a first one again, also with one for the same key: if the key is
+   * stolen, mark `certificate.publicKeyFingerprint`. The mark outlives `revoke`, `clear` and every import.
    *
    * @example
    * import { parseEndpoint } from 'tlacacoca'

@@ -46,15 +46,15 @@ export async function exportToml(store: PinStore, path: string, clock: Clock, op
   if (options.overwrite !== undefined) requireBoolean('overwrite', options.overwrite)
   let hosts = 0
   let subject = ''
-  async function* counted(): AsyncGenerator<Pin> {
+  async function* counted(): AsyncGenerator<readonly Pin[]> {
     for await (const portion of store.scan()) {
       for (const pin of portion) {
         if (isLive(pin.state) && pin.subject !== subject) {
           subject = pin.subject
           hosts++
         }
-        yield pin
       }
+      yield portion
     }
   }
   // Pins tell where somebody has been, so the file is for its owner only.

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, readdirSync, readlinkSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect as connectSocket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -78,6 +79,37 @@ describe('the Gemini example', () => {
     }
   })
 })
+
+// Each download holds a file open. A client that leaves in the middle must not leave it open for ever.
+it.runIf(existsSync('/proc/self/fd'))('closes the files of downloads that are broken off', async () => {
+  await writeFile(join(capsule, 'large'), Buffer.alloc(8_000_000))
+  const server = createCapsule({ root: capsule, context: await contextFor(), served: ['localhost'], burst: 100 })
+  const { port } = await server.listen(0, '127.0.0.1')
+  try {
+    const openLarge = (): number => openFiles().filter((path) => path.endsWith('/large')).length
+    for (let i = 0; i < 10; i++) {
+      const endpoint = endpointFrom('localhost', port)
+      const { stream } = await connect({ endpoint, verify: pins([site.certificate.fingerprint]) })
+      stream.write('gemini://localhost/large\r\n')
+      await once(stream, 'data')
+      expect(openLarge()).toBeGreaterThan(0)
+      stream.destroy()
+      await expect.poll(openLarge).toBe(0)
+    }
+  } finally {
+    await server.close()
+  }
+})
+
+function openFiles(): string[] {
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${fd}`)]
+    } catch {
+      return [] // the one that the listing itself used
+    }
+  })
+}
 
 describe('the Scroll example', () => {
   it('answers with a status, an author, two dates and the page', async () => {

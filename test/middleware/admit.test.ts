@@ -218,3 +218,11 @@ describe('undecided means no', () => {
     expect(request).toEqual({ allowed: false, denialReason: 'bad_request', detail: 'mine' })
   })
 })
+
+it('refuses a request rather than read it with an option that does not exist', async () => {
+  const errors: unknown[] = []
+  const options = { ...fine, maxByte: 5, onError: (error: unknown) => errors.push(error) }
+  const request = await admit(connection('gemini://example.org/\r\n'), options as never)
+  expect(request).toMatchObject({ allowed: false, denialReason: 'internal_error' })
+  expect(String(errors[0])).toContain('no option "maxByte"')
+})

@@ -336,3 +336,11 @@ describe('targetFromParts', () => {
     expect(RequestTarget.is({ ...target })).toBe(false)
   })
 })
+
+// In capitals a scheme would never be found, and nobody would be served.
+it.each([null, undefined, 'gemini', { Gemini: 1965 }, { 'gemini:': 1965 }, { '': 1 }])(
+  'takes no schemes like %j',
+  (schemes) => {
+    expect(() => parseTarget('gemini://example.org/', { schemes: schemes as never, served: 'any' })).toThrow(TypeError)
+  },
+)

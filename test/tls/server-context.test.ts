@@ -204,6 +204,7 @@ describe('what is refused before a context exists', () => {
     ['an option that does not exist', { clientCertificate: 'request' }],
     ['a mode that does not exist', { clientCertificates: 'require' }],
     ['authorities that are undefined', { clientCertificates: { trustedAuthorities: undefined } }],
+    ['an authority that is nothing', { clientCertificates: { trustedAuthorities: [null] } }],
     ['suites of your own', { ciphers: 'ALL' }],
   ])('%s, as a mistake of the program', async (_, wrong) => {
     await expect(createServerContext({ certificates: [good], ...wrong } as never)).rejects.toThrow(TypeError)
