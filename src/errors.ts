@@ -175,6 +175,8 @@ export class ConnectionError extends TlacacocaError {
     | 'ERR_TLACACOCA_HANDSHAKE_FAILED'
     | 'ERR_TLACACOCA_TIMEOUT'
     | 'ERR_TLACACOCA_ABORTED'
+    /** As a server: there is no certificate for the name that the client asks for. */
+    | 'ERR_TLACACOCA_UNKNOWN_SERVER_NAME'
     /** The server speaks TLS 1.2, where the client's certificate would travel in clear; it was not sent. */
     | 'ERR_TLACACOCA_IDENTITY_WITHHELD'
     /** It broke after it was established: an alert of the peer, a damaged record, data nobody was left to take. */
@@ -221,4 +223,155 @@ export class TruncatedError extends TlacacocaError {
   constructor(message = 'the connection ended before the peer said that it was finished', options?: ErrorOptions) {
     super(message, options)
   }
+}
+
+/**
+ * Certificates and keys that do not make up what was asked for: a chain for a server or a client, a set of chains, a
+ * store of trusted authorities. Five cases have classes of their own below; all of them are told apart by `code`.
+ */
+export class ChainError extends TlacacocaError {
+  override readonly code:
+    | 'ERR_TLACACOCA_CHAIN_PEM_INVALID'
+    | 'ERR_TLACACOCA_CHAIN_UNEXPECTED_BLOCK'
+    | 'ERR_TLACACOCA_CHAIN_CERTIFICATE_MALFORMED'
+    | 'ERR_TLACACOCA_CHAIN_CRITICAL_EXTENSION'
+    | 'ERR_TLACACOCA_CHAIN_EXTRANEOUS_KEY'
+    | 'ERR_TLACACOCA_CHAIN_DUPLICATE_KEY'
+    | 'ERR_TLACACOCA_CHAIN_KEY_MISSING'
+    | 'ERR_TLACACOCA_CHAIN_KEY_FILE_EXPOSED'
+    | 'ERR_TLACACOCA_CHAIN_NO_LEAF'
+    | 'ERR_TLACACOCA_CHAIN_SEVERAL_LEAVES'
+    | 'ERR_TLACACOCA_CHAIN_VERSION'
+    | 'ERR_TLACACOCA_CHAIN_EXTRANEOUS_CERTIFICATE'
+    | 'ERR_TLACACOCA_CHAIN_ORDER'
+    | 'ERR_TLACACOCA_CHAIN_DUPLICATE_CERTIFICATE'
+    | 'ERR_TLACACOCA_CHAIN_NOT_AN_AUTHORITY'
+    | 'ERR_TLACACOCA_CHAIN_TOO_LONG'
+    | 'ERR_TLACACOCA_CHAIN_LOOP'
+    | 'ERR_TLACACOCA_CHAIN_INCOMPLETE'
+    | 'ERR_TLACACOCA_CHAIN_EXPIRED'
+    | 'ERR_TLACACOCA_CHAIN_NOT_YET_VALID'
+    | 'ERR_TLACACOCA_CHAIN_WEAK'
+    | 'ERR_TLACACOCA_CHAIN_WRONG_PURPOSE'
+    | 'ERR_TLACACOCA_CHAIN_NAME_CONSTRAINT'
+    | 'ERR_TLACACOCA_CHAIN_NO_AUTHORITIES'
+  /** The certificates that the error is about, by subject (RFC 4514). */
+  readonly subjects: readonly string[]
+  /** Where in the text, from 1, if the text is what is wrong. */
+  readonly line: number | undefined
+
+  constructor(
+    code: ChainError['code'],
+    message: string,
+    facts: { readonly subjects?: readonly string[]; readonly line?: number } = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options)
+    this.code = code
+    this.subjects = facts.subjects ?? []
+    this.line = facts.line
+  }
+}
+
+type ChainErrorArguments = ConstructorParameters<typeof ChainError> extends [unknown, ...infer Rest] ? Rest : never
+
+/** The leaf is there, its private key is not, where one is needed to prove it. */
+export class LeafCertificateHasNoPrivateKeyError extends ChainError {
+  declare readonly code: 'ERR_TLACACOCA_CHAIN_KEY_MISSING'
+
+  constructor(...rest: ChainErrorArguments) {
+    super('ERR_TLACACOCA_CHAIN_KEY_MISSING', ...rest)
+  }
+}
+
+/** There are several leaves where a single chain was expected. */
+export class MoreThanOneLeafCertificateError extends ChainError {
+  declare readonly code: 'ERR_TLACACOCA_CHAIN_SEVERAL_LEAVES'
+
+  constructor(...rest: ChainErrorArguments) {
+    super('ERR_TLACACOCA_CHAIN_SEVERAL_LEAVES', ...rest)
+  }
+}
+
+/** There is no leaf: a certificate that is no authority. */
+export class NoLeafCertificateError extends ChainError {
+  declare readonly code: 'ERR_TLACACOCA_CHAIN_NO_LEAF'
+
+  constructor(...rest: ChainErrorArguments) {
+    super('ERR_TLACACOCA_CHAIN_NO_LEAF', ...rest)
+  }
+}
+
+/** There is no path from the leaf to any of the authorities that were asked for. */
+export class NoCertificateChainError extends ChainError {
+  declare readonly code: 'ERR_TLACACOCA_CHAIN_INCOMPLETE'
+
+  constructor(...rest: ChainErrorArguments) {
+    super('ERR_TLACACOCA_CHAIN_INCOMPLETE', ...rest)
+  }
+}
+
+/** A private key is where none belongs, or belongs to no certificate. The key itself is never part of the error. */
+export class ExtraneousPrivateKeyError extends ChainError {
+  declare readonly code: 'ERR_TLACACOCA_CHAIN_EXTRANEOUS_KEY'
+
+  constructor(...rest: ChainErrorArguments) {
+    super('ERR_TLACACOCA_CHAIN_EXTRANEOUS_KEY', ...rest)
+  }
+}
+
+/** How grave an alert is. A fatal one ends the connection. */
+export type AlertLevel = 'warning' | 'fatal'
+
+/** The peer ended the connection by an alert (RFC 8446 section 6). */
+export class TLSAlertError extends TlacacocaError {
+  override readonly code = 'ERR_TLACACOCA_TLS_ALERT' as const
+  readonly alertCode: number
+  readonly alertLevel: AlertLevel
+  /** The name of the standard, such as `certificate_required`; null if the number has none. */
+  readonly alertName: string | null
+
+  constructor(alert: { code: number; level: AlertLevel; name: string | null }, options?: ErrorOptions) {
+    super(`the peer sent the ${alert.level} alert ${alert.name ?? 'without a name'} (${alert.code})`, options)
+    this.alertCode = alert.code
+    this.alertLevel = alert.level
+    this.alertName = alert.name
+  }
+}
+
+/** What came over the wire is not TLS, or breaks its rules, or one of the limits. The connection is over. */
+export class BadTLSDataError extends TlacacocaError {
+  override readonly code = 'ERR_TLACACOCA_BAD_TLS_DATA' as const
+}
+
+/** The call came too late: the connection is over, or the question has been answered already. `cause` says why. */
+export class InvalidatedError extends TlacacocaError {
+  override readonly code = 'ERR_TLACACOCA_INVALIDATED' as const
+}
+
+/** An alert may not have this level, or needs one (RFC 8446 section 6, RFC 5246 section 7.2.2). */
+export class InvalidAlertLevel extends TlacacocaError {
+  override readonly code = 'ERR_TLACACOCA_ALERT_LEVEL_INVALID' as const
+}
+
+/** An alert cannot be sent so that the peer could read it, as the connection stands. Nothing was sent. */
+export class AlertUnavailableError extends TlacacocaError {
+  override readonly code = 'ERR_TLACACOCA_ALERT_UNAVAILABLE' as const
+}
+
+/** What a verify callback throws to refuse the peer by an alert of its choice. */
+export class VerificationRefused extends TlacacocaError {
+  override readonly code = 'ERR_TLACACOCA_VERIFICATION_REFUSED' as const
+  /** The alert that the peer gets to see (RFC 8446 section 6). */
+  readonly alert: number
+
+  constructor(alert: number, message = 'the peer was refused', options?: ErrorOptions) {
+    super(message, options)
+    this.alert = alert
+  }
+}
+
+/** More was written before the handshake was over than is kept for later. What was taken before is still kept. */
+export class BufferFullError extends TlacacocaError {
+  override readonly code = 'ERR_TLACACOCA_BUFFER_FULL' as const
 }

@@ -71,26 +71,63 @@ export class DistinguishedName {
 
 /** Reads a Name from its DER. */
 export function readName(der: Uint8Array, what: string): DistinguishedName {
-  const sets: NameAttribute[][] = []
+  const attribute = ({ oid, element }: RawAttribute): NameAttribute =>
+    Object.freeze({ oid, type: SHORT_NAMES[oid] ?? oid, value: textOf(element, what) ?? hexOf(element) })
+  return new DistinguishedName(readSets(der, what).map((set) => set.map(attribute)))
+}
+
+/**
+ * @internal A text that two names have in common if and only if they are the same by RFC 5280 section 7.1: attributes are
+ * compared as text whatever string type they have, in any case, and without the spaces that nobody sees; the attributes
+ * of one set are in no order. Values that are no text are compared octet by octet.
+ */
+export function comparableName(der: Uint8Array, what: string): string {
+  const comparable = ({ oid, element }: RawAttribute): readonly string[] => {
+    const text = textOf(element, what)
+    return text === null ? [oid, 'der', hexOf(element)] : [oid, 'text', prepared(text)]
+  }
+  return JSON.stringify(
+    readSets(der, what).map((set) => set.map((each) => JSON.stringify(comparable(each))).toSorted()),
+  )
+}
+
+/** The string preparation of RFC 4518, as far as it concerns what names have in practice: normal form, case, spaces. */
+function prepared(text: string): string {
+  // Upper case first: it also takes apart what has no single counterpart, such as the sharp s.
+  return text.normalize('NFKC').toUpperCase().toLowerCase().normalize('NFKC').trim().replace(/\s+/g, ' ')
+}
+
+interface RawAttribute {
+  readonly oid: string
+  readonly element: DerElement
+}
+
+function readSets(der: Uint8Array, what: string): RawAttribute[][] {
+  const sets: RawAttribute[][] = []
   const reader = readWhole(der, TAG.sequence, what).children()
   while (!reader.done) {
     const set = reader.read(TAG.set, what).children()
-    const attributes: NameAttribute[] = []
+    const attributes: RawAttribute[] = []
     while (!set.done) {
       const pair = set.read(TAG.sequence, what).children()
       const oid = oidOf(pair.read(TAG.oid, what), what)
-      const value = textOf(pair.readAny(what), what)
+      const element = pair.readAny(what)
       pair.finish(what)
-      attributes.push(Object.freeze({ oid, type: SHORT_NAMES[oid] ?? oid, value }))
+      attributes.push({ oid, element })
     }
     if (attributes.length === 0) throw malformed(`${what} has an empty set of attributes`)
     sets.push(attributes)
   }
-  return new DistinguishedName(sets)
+  return sets
 }
 
-/** The text of a DirectoryString or one of its relatives; for any other type, `#` and the DER in hex (RFC 4514 2.4). */
-function textOf(element: DerElement, what: string): string {
+/** `#` and the DER in hex: what stands for a value that is no text (RFC 4514 section 2.4). */
+function hexOf(element: DerElement): string {
+  return `#${Buffer.from(element.encoded).toString('hex')}`
+}
+
+/** The text of a DirectoryString or one of its relatives; null for any other type. */
+function textOf(element: DerElement, what: string): string | null {
   const content = Buffer.from(element.content)
   switch (element.tag) {
     case TAG.utf8String:
@@ -107,7 +144,7 @@ function textOf(element: DerElement, what: string): string {
     case TAG.universalString:
       return codePoints(content, 4, what)
     default:
-      return `#${Buffer.from(element.encoded).toString('hex')}`
+      return null
   }
 }
 

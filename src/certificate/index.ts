@@ -2,6 +2,8 @@
 
 export { type Endpoint, endpointFrom, parseEndpoint } from '../names/endpoint.ts'
 export { Certificate, type CertificateInput, type CertificateValidity } from './certificate.ts'
+export { type CertificateDirectoryOptions, CertificateSet, type CertificateSetOptions } from './certificate-set.ts'
+export type { ChainOptions, ChainRules } from './chain-rules.ts'
 export type { DistinguishedName, NameAttribute } from './distinguished-name.ts'
 export type { CertificateExtension, KeyUsage, SubjectAltNames } from './extensions.ts'
 export {
@@ -17,6 +19,14 @@ export { type GeneratedCertificate, generateSelfSignedCertificate } from './gene
 export type { CertificateUsage, GenerateOptions, KeyKind } from './generate-options.ts'
 export { type HostnameOptions, isCertificateValidForHostname } from './hostname.ts'
 export { type CertificateInfo, getCertificateInfo } from './info.ts'
+export {
+  type ChainPemOptions,
+  type ChainWarning,
+  KeyedChain,
+  type KeyedChainFiles,
+  type KeyedChainOptions,
+  type KeyedChainTexts,
+} from './keyed-chain.ts'
 export {
   type FingerprintOptions,
   getCertificateFingerprint,
@@ -43,6 +53,7 @@ export { type RenewedCertificate, type RenewOptions, renewCertificate } from './
 export { type CertificateFiles, type SaveOptions, saveCertificateFiles } from './save.ts'
 export type { SignatureAlgorithm } from './signature-algorithm.ts'
 export type { CertificateSource } from './source.ts'
+export { TrustStore, type TrustStoreOptions, type TrustStorePemOptions } from './trust-store.ts'
 export {
   type CertificateFileProblem,
   type CertificateFileProblemCode,

@@ -80,7 +80,8 @@ export function signatureRefusal(signed: Certificate): Refusal | null {
 const STRONG_HASHES = new Set(['sha256', 'sha384', 'sha512'])
 const EDWARDS_SIGNATURES = new Set(['1.3.101.112', '1.3.101.113'])
 
-function datesRefusal(certificate: Certificate, at: Date): Refusal | null {
+/** @internal */
+export function datesRefusal(certificate: Certificate, at: Date): Refusal | null {
   switch (certificate.validityAt(at)) {
     case 'valid':
       return null
@@ -97,14 +98,16 @@ function datesRefusal(certificate: Certificate, at: Date): Refusal | null {
   }
 }
 
-// Extensions, and so the CA mark, exist since version 3. An older certificate cannot say that it is an authority.
-function authorityRefusal(issuer: Certificate): Refusal | null {
+/**
+ * @internal Extensions, and so the CA mark, exist since version 3. An older certificate cannot say that it is an authority.
+ */
+export function authorityRefusal(issuer: Certificate): Refusal | null {
   if (issuer.version === 3 && issuer.isCA && (issuer.keyUsage?.includes('keyCertSign') ?? true)) return null
   return { problem: 'not_an_authority', detail: `${subjectOf(issuer)} may not sign certificates` }
 }
 
-/** The length limit counts the authorities below, without those that only changed their key (RFC 5280 section 4.2.1.9). */
-function lengthRefusal(issuer: Certificate, below: readonly Certificate[]): Refusal | null {
+/** @internal The length limit counts the authorities below, without those that only changed their key (RFC 5280 section 4.2.1.9). */
+export function lengthRefusal(issuer: Certificate, below: readonly Certificate[]): Refusal | null {
   const limit = issuer.pathLength
   const authorities = below.slice(1).filter((each) => !each.isSelfIssued).length
   if (limit === null || authorities <= limit) return null
@@ -119,7 +122,8 @@ const MAX_RSA_BITS = 8192
 const MAX_RSA_EXPONENT = 0xffff_ffff_ffff_ffffn
 const CURVES: ReadonlySet<string | null> = new Set(['P-256', 'P-384', 'P-521'])
 
-function keyRefusal(certificate: Certificate): Refusal | null {
+/** @internal */
+export function keyRefusal(certificate: Certificate): Refusal | null {
   const weakness = weaknessOfKey(certificate)
   if (weakness !== null) return { problem: 'weak_key', detail: `in ${subjectOf(certificate)} ${weakness}` }
   const unsupported = unsupportedKey(certificate)
@@ -153,8 +157,8 @@ const UNDERSTOOD = new Set<string>([
   CERTIFICATE_POLICIES,
 ])
 
-/** RFC 5280 section 4.2: a critical extension that is not acted on refuses the certificate. */
-function extensionRefusal(certificate: Certificate): Refusal | null {
+/** @internal RFC 5280 section 4.2: a critical extension that is not acted on refuses the certificate. */
+export function extensionRefusal(certificate: Certificate): Refusal | null {
   const unknown = certificate.extensions.find(({ critical, oid }) => critical && !UNDERSTOOD.has(oid))
   if (unknown !== undefined) {
     return {
@@ -167,14 +171,15 @@ function extensionRefusal(certificate: Certificate): Refusal | null {
   return null
 }
 
-function purposeRefusal(certificate: Certificate, purpose: PathPurpose): Refusal | null {
+/** @internal */
+export function purposeRefusal(certificate: Certificate, purpose: PathPurpose): Refusal | null {
   const wanted = purpose === 'server' ? 'serverAuth' : 'clientAuth'
   if (certificate.extendedKeyUsage?.includes(wanted) ?? true) return null
   return { problem: 'wrong_purpose', detail: `${subjectOf(certificate)} is not meant for a TLS ${purpose}` }
 }
 
-// All suites of this library let the certificate's key sign the handshake (RFC 8446 section 4.4.2.2).
-function leafUseRefusal(leaf: Certificate): Refusal | null {
+/** @internal All suites of this library let the certificate's key sign the handshake (RFC 8446 section 4.4.2.2). */
+export function leafUseRefusal(leaf: Certificate): Refusal | null {
   if (leaf.keyUsage?.includes('digitalSignature') ?? true) return null
   return { problem: 'wrong_purpose', detail: `the key of ${subjectOf(leaf)} may not sign handshakes` }
 }

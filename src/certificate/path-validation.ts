@@ -24,6 +24,7 @@
 import { CertificateError } from '../errors.ts'
 import { requireDate, requireOneOf, show } from '../internal/arguments.ts'
 import type { Certificate } from './certificate.ts'
+import { isSignedBy } from './issuance.ts'
 import { nameConstraintRefusal } from './name-constraints.ts'
 import {
   issuerRefusal,
@@ -154,7 +155,7 @@ class Search {
     const refusal = issuerRefusal(issuer, path, at, purpose) ?? signatureRefusal(child)
     if (refusal !== null) return refusal
     this.#signatures++
-    if (this.#signatures > MAX_SIGNATURES || child.toX509Certificate().verify(issuer.publicKey())) return null
+    if (this.#signatures > MAX_SIGNATURES || isSignedBy(child, issuer)) return null
     return {
       problem: 'bad_signature',
       detail: `${subjectOf(child)} is not signed with the key of ${subjectOf(issuer)}`,

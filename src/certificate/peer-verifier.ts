@@ -27,6 +27,11 @@ export type VerifierDecision =
       readonly detail: string
       /** What `connect` rejects with; `PeerRefusedError` without one. */
       readonly error?: Error
+      /**
+       * The TLS alert that the server gets to see (RFC 8446 section 6), if the verifier knows better than the reason
+       * tells: 45 for `expired`, 48 for `unknown_authority`, 46, certificate_unknown, for anything else.
+       */
+      readonly alert?: number
     }
 
 /**

@@ -26,7 +26,30 @@ const BOUNDARY = /^-----(BEGIN|END) ([A-Z0-9](?:[A-Z0-9 ._#/+-]*[A-Z0-9])?)-----
  *   holds anything but base64; the message names the line and never shows it, since it may be of a key.
  */
 export function parsePem(text: string): PemBlock[] {
-  const blocks: PemBlock[] = []
+  return readPem(text, {
+    fail(_line, problem) {
+      throw malformed(problem)
+    },
+  }).map(({ block }) => block)
+}
+
+/** What a stricter reader does at its own discretion. Lines count from 1. */
+export interface PemReader {
+  /** Throws an error with this message, which names the line. */
+  fail(line: number, problem: string): never
+  /** Sees every line that stands outside of the blocks and is not empty. */
+  outside?(line: number, text: string): void
+}
+
+/** A block, and the line that it begins with. */
+export interface LocatedBlock {
+  readonly line: number
+  readonly block: PemBlock
+}
+
+/** All blocks of a text, in order, with their lines. */
+export function readPem(text: string, reader: PemReader): LocatedBlock[] {
+  const blocks: LocatedBlock[] = []
   let label: string | null = null
   let headers: string[] = []
   let body: string[] = []
@@ -34,27 +57,37 @@ export function parsePem(text: string): PemBlock[] {
   const lines = text.replace(/^\ufeff/, '').split(/\r\n|\n|\r/)
   for (const [index, untrimmed] of lines.entries()) {
     const line = trimEnd(untrimmed)
+    const number = index + 1
     const edge = BOUNDARY.exec(line)
-    if (edge === null && LOOKS_LIKE_BOUNDARY.test(line)) throw malformed(`PEM line ${index + 1} is a broken boundary`)
+    if (edge === null && LOOKS_LIKE_BOUNDARY.test(line)) reader.fail(number, `PEM line ${number} is a broken boundary`)
     if (label === null) {
-      if (edge?.[1] === 'END') throw malformed(`PEM line ${index + 1} ends a block that did not begin`)
-      if (edge === null) continue
+      if (edge?.[1] === 'END') reader.fail(number, `PEM line ${number} ends a block that did not begin`)
+      if (edge === null) {
+        if (line !== '') reader.outside?.(number, line)
+        continue
+      }
       label = edge[2] ?? ''
-      startedAt = index + 1
+      startedAt = number
       headers = []
       body = []
     } else if (edge === null) {
       if (body.length === 0 && HEADER.test(line)) headers.push(line)
       else if (line !== '' || (body.length === 0 && headers.length > 0)) body.push(line)
-      else throw malformed(`PEM line ${index + 1} is empty inside a block`)
+      else reader.fail(number, `PEM line ${number} is empty inside a block`)
     } else {
-      if (edge[1] !== 'END' || edge[2] !== label) throw malformed(`the PEM block of line ${startedAt} does not end`)
-      blocks.push({ label, headers, der: decode(body.join(''), startedAt) })
+      if (edge[1] !== 'END' || edge[2] !== label) doesNotEnd(startedAt, reader)
+      const der =
+        decode(body.join('')) ?? reader.fail(startedAt, `the PEM block of line ${startedAt} is not proper base64`)
+      blocks.push({ line: startedAt, block: { label, headers, der } })
       label = null
     }
   }
-  if (label !== null) throw malformed(`the PEM block of line ${startedAt} does not end`)
+  if (label !== null) doesNotEnd(startedAt, reader)
   return blocks
+}
+
+function doesNotEnd(line: number, reader: PemReader): never {
+  return reader.fail(line, `the PEM block of line ${line} does not end`)
 }
 
 /** The DER of every certificate in a text. */
@@ -98,11 +131,11 @@ function trimEnd(line: string): string {
   return line.slice(0, end)
 }
 
-/** Base64 that decodes and encodes to itself: no junk, the right padding, no bits left over (RFC 4648 section 3.5). */
-function decode(base64: string, line: number): Uint8Array {
+/**
+ * Base64 that decodes and encodes to itself: no junk, the right padding, no bits left over (RFC 4648 section 3.5). Null
+ * for anything else.
+ */
+function decode(base64: string): Uint8Array | null {
   const bytes = Buffer.from(base64, 'base64')
-  if (bytes.length === 0 || bytes.toString('base64') !== base64) {
-    throw malformed(`the PEM block of line ${line} is not proper base64`)
-  }
-  return new Uint8Array(bytes)
+  return bytes.length === 0 || bytes.toString('base64') !== base64 ? null : new Uint8Array(bytes)
 }

@@ -47,7 +47,11 @@ export async function loadPrivateKey(
   if (passphrase !== undefined && typeof passphrase !== 'string' && !(passphrase instanceof Uint8Array)) {
     throw new TypeError('"passphrase" expected a string or bytes')
   }
-  const block = readSource(source)
+  return openPrivateKey(readSource(source), passphrase)
+}
+
+/** @internal The private key in one PEM block of a label that private keys have. */
+export async function openPrivateKey(block: PemBlock, passphrase: Passphrase | undefined): Promise<KeyObject> {
   if (block.headers.length > 0) {
     const opened = openLegacyKey(block, requireGiven(passphrase))
     return importKey(opened ?? wrongPassphrase(), 'wrong_passphrase')

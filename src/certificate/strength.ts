@@ -35,3 +35,17 @@ export function weaknessOfSignature(certificate: Certificate): string | null {
     ? `it is signed with ${name}, and collisions of ${hash} can be made`
     : null
 }
+
+/** What every generator has used for decades, and NIST SP 800-56B section 6.2 asks for at least. */
+const USUAL_EXPONENT = 65537n
+
+/**
+ * Why the exponent of an RSA key is not what it should be in a new certificate, in a few words; null if it is, or the
+ * key is of another kind. Old authorities have 3, so a verifier takes it.
+ *
+ * @throws {CertificateError} ERR_TLACACOCA_CERTIFICATE_MALFORMED if the key cannot be read.
+ */
+export function smallExponentOf({ keyExponent }: Certificate): string | null {
+  if (keyExponent === null || keyExponent >= USUAL_EXPONENT) return null
+  return `the RSA key has the exponent ${keyExponent}, less than ${USUAL_EXPONENT}`
+}

@@ -1,11 +1,11 @@
 // A certificate file before it is used: everything that is wrong with it at once, because whoever mends one problem at a
 // time restarts a server once for each.
 
-import { stat } from 'node:fs/promises'
 import { CertificateError, FileError, PrivateKeyError } from '../errors.ts'
 import { requireDate, requireOptions, requireString } from '../internal/arguments.ts'
 import { readFileBytes } from '../internal/atomic-file.ts'
 import { Certificate } from './certificate.ts'
+import { isOpenToOthers } from './file-permissions.ts'
 import { MAX_CERTIFICATE_FILE_BYTES } from './load.ts'
 import type { Passphrase } from './passphrase.ts'
 import { isCertificateLabel, isPrivateKeyLabel, parsePem } from './pem.ts'
@@ -171,12 +171,6 @@ async function keyProblems(
     else throw error
   }
   return problems
-}
-
-/** Windows reports modes that say nothing about who may read. What has just been read and is gone now is nobody's. */
-async function isOpenToOthers(path: string): Promise<boolean> {
-  const stats = await stat(path).catch(() => null)
-  return process.platform !== 'win32' && stats !== null && (stats.mode & 0o077) !== 0
 }
 
 /** Runs what reads a certificate, and notes if it cannot be read. */

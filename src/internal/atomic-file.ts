@@ -213,7 +213,8 @@ export async function writing<T>(path: string, act: () => Promise<T>): Promise<T
   }
 }
 
-async function reading<T>(path: string, act: () => Promise<T>): Promise<T> {
+/** Turns the errors of reading files and folders into those of this library. */
+export async function reading<T>(path: string, act: () => Promise<T>): Promise<T> {
   try {
     return await act()
   } catch (cause) {

@@ -156,7 +156,16 @@ export class ConnectionTracker {
 }
 
 // A client that goes away in mid-answer is no fault of the program, and must not be able to fill its log.
-const CLIENT_LEFT = new Set(['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_DESTROYED'])
+const CLIENT_LEFT = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'ERR_STREAM_PREMATURE_CLOSE',
+  'ERR_STREAM_DESTROYED',
+  'ERR_TLACACOCA_BAD_TLS_DATA',
+  'ERR_TLACACOCA_CONNECTION_BROKEN',
+  'ERR_TLACACOCA_TLS_ALERT',
+  'ERR_TLACACOCA_TRUNCATED',
+])
 
 function warn(error: unknown): void {
   if (error instanceof Error && 'code' in error && CLIENT_LEFT.has(String(error.code))) return

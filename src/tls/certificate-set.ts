@@ -4,6 +4,7 @@
 // standard forbids. Node hands the bytes on as they came, one character for each. They are read here, once, into the
 // canonical form that everything else compares.
 
+import type { Certificate } from '../certificate/certificate.ts'
 import { InvalidNameError } from '../errors.ts'
 import { canonicalHost } from '../names/host.ts'
 
@@ -39,6 +40,22 @@ export function canonicalPattern(text: string): string {
   return wildcard ? `*.${host}` : host
 }
 
+/**
+ * The canonical patterns of a certificate's DNS names. The common name is never looked at (RFC 9525). A name in it that is
+ * no host name is one that no client can ask for, and is left out.
+ */
+export function patternsOf(certificate: Certificate): readonly string[] {
+  return [...new Set(certificate.subjectAltNames.dns.flatMap(patternOrNothing))]
+}
+
+function patternOrNothing(text: string): string[] {
+  try {
+    return [canonicalPattern(text)]
+  } catch {
+    return []
+  }
+}
+
 /** Values by host name. A name of its own goes before a wildcard, and a wildcard stands for exactly one label. */
 export class NameTable<Value> {
   readonly #values = new Map<string, Value>()
@@ -52,8 +69,15 @@ export class NameTable<Value> {
 
   /** Finds the value for a canonical host name. */
   find(host: string): Value | undefined {
-    const exact = this.#values.get(host)
-    if (exact !== undefined) return exact
+    return this.#values.get(host) ?? this.#wildcard(host)
+  }
+
+  /** Finds the values of the name itself and of the wildcard for it, in this order. */
+  findAll(host: string): Value[] {
+    return [this.#values.get(host), this.#wildcard(host)].filter((value) => value !== undefined)
+  }
+
+  #wildcard(host: string): Value | undefined {
     const dot = host.indexOf('.')
     return dot < 0 ? undefined : this.#values.get(`*${host.slice(dot)}`)
   }

@@ -1,23 +1,21 @@
-// One TLS handshake of a client over any transport: through the gate, past the verifier, to a verified peer.
-//
-// It ends exactly once. Whatever goes wrong (OpenSSL, the transport, the verifier, the deadline), everything is
-// destroyed before the promise rejects, and what the gate held is gone.
+// What `connect` adds to TLS over a transport: a context in place of options, one deadline for everything, and errors
+// that name the endpoint.
 
 import type { Duplex } from 'node:stream'
-import { connect as connectTls, type TLSSocket } from 'node:tls'
-import { mintVerifiedPeer, type VerifiedPeer } from '../certificate/peer.ts'
-import type { PeerCandidate, PeerVerifier } from '../certificate/peer-verifier.ts'
-import { ConnectionError } from '../errors.ts'
+import type { VerifiedPeer } from '../certificate/peer.ts'
+import type { PeerVerifier } from '../certificate/peer-verifier.ts'
+import { BadTLSDataError, ConnectionError, TLSAlertError, TruncatedError } from '../errors.ts'
+import { systemClock } from '../internal/clock.ts'
 import type { Endpoint } from '../names/endpoint.ts'
-import { alertName, complaint, receivedAlert } from './alert.ts'
+import { alertName } from './alert.ts'
 import type { ClientContext } from './client-context.ts'
-import { ClientStream } from './client-stream.ts'
 import type { Deadline } from './deadline.ts'
-import { Gate } from './gate.ts'
-import { carriesCertificate } from './hello-filter.ts'
-import { peerChain } from './peer-of.ts'
-import { TLS_VERSIONS } from './policy.ts'
-import { acceptedBy, ask, refusalError } from './verifiers/ask.ts'
+import { encodeProtocols } from './sans-io/alpn.ts'
+import type { ConnectionInfo } from './sans-io/connection-info.ts'
+import { andThen } from './sans-io/maybe-promise.ts'
+import type { ClientPlan } from './sans-io/plan.ts'
+import { TLSDuplex } from './sans-io/tls-duplex.ts'
+import { DEFAULT_LIMITS } from './sans-io/tls-settings.ts'
 
 export interface HandshakeOptions {
   readonly endpoint: Endpoint
@@ -32,151 +30,90 @@ export interface HandshakeOptions {
 
 /** What comes of a handshake. */
 export interface SecureConnection {
-  readonly stream: ClientStream
+  readonly stream: TLSDuplex
   readonly peer: VerifiedPeer
-  /** The application protocol that was agreed on, or null. */
-  readonly alpn: string | null
+  readonly info: ConnectionInfo
 }
 
 /** Speaks TLS over a transport that is connected. The transport belongs to the handshake from here on. */
 export function shakeHands(transport: Duplex, options: HandshakeOptions): Promise<SecureConnection> {
+  const { endpoint, deadline } = options
   return new Promise((resolve, reject) => {
-    new ClientHandshake(transport, options, resolve, reject)
+    const stream = TLSDuplex.over(transport, planOf(options), {
+      describe: (error, opened) => (opened ? streamError(error) : handshakeError(endpoint, error)),
+      onOpen: () => {
+        settle()
+        const { peer, info } = stream.connection
+        // A plan of a client opens with both.
+        resolve({ stream, peer: peer as VerifiedPeer, info: info as ConnectionInfo })
+      },
+    })
+    const stop = (): void => {
+      stream.destroy(deadline.signal.reason)
+    }
+    const fail = (error: Error): void => {
+      settle()
+      reject(error)
+    }
+    const settle = (): void => {
+      deadline.signal.removeEventListener('abort', stop)
+      stream.off('error', fail)
+    }
+    stream.on('error', fail)
+    if (deadline.signal.aborted) stop()
+    else deadline.signal.addEventListener('abort', stop, { once: true })
   })
 }
 
-class ClientHandshake {
-  readonly #options: HandshakeOptions
-  readonly #resolve: (value: SecureConnection) => void
-  readonly #reject: (error: Error) => void
-  readonly #gate: Gate
-  readonly #tls: TLSSocket
-  /** Tells the verifier that nobody waits for it any more. */
-  readonly #abandoned = new AbortController()
-  readonly #deadlinePassed = (): void => this.#fail(this.#options.deadline.signal.reason)
-  #accepted: { readonly candidate: PeerCandidate; readonly by: string } | null = null
-  #finished = false
-  #settled = false
-
-  constructor(
-    transport: Duplex,
-    options: HandshakeOptions,
-    resolve: (value: SecureConnection) => void,
-    reject: (error: Error) => void,
-  ) {
-    this.#options = options
-    this.#resolve = resolve
-    this.#reject = reject
-    // The gate reports from inside OpenSSL's write; what is to be done about it waits until that is over.
-    this.#gate = new Gate(transport, (held) => queueMicrotask(() => this.#judge(held)))
-    this.#gate.onTransportEnd = () => this.#transportEnded()
-    const { context, serverName, deadline } = options
-    this.#tls = connectTls({
-      socket: this.#gate,
-      secureContext: context.secureContext,
-      // OpenSSL is not asked whom to trust: the verifier is, while the gate is closed. Nothing can happen without it.
-      rejectUnauthorized: false,
-      ...(context.alpn.length === 0 ? {} : { ALPNProtocols: [...context.alpn] }),
-      ...(serverName === null ? {} : { servername: serverName }),
-    })
-    this.#tls.on('error', (error) => this.#tlsFailed(error))
-    this.#tls.once('secureConnect', () => {
-      this.#finished = true
-      this.#completeIfReady()
-    })
-    this.#tls.once('close', () => {
-      if (!this.#settled) this.#fail(this.#handshakeError('was closed during the handshake'))
-    })
-    if (deadline.signal.aborted) this.#deadlinePassed()
-    else deadline.signal.addEventListener('abort', this.#deadlinePassed, { once: true })
+function planOf({ endpoint, context, serverName, verify, deadline, onIdentityInClear }: HandshakeOptions): ClientPlan {
+  return {
+    side: 'client',
+    endpoint,
+    serverName,
+    verifier: {
+      name: verify.name,
+      verify(candidate) {
+        deadline.verifying()
+        return andThen(verify.verify(candidate), (decision) => {
+          deadline.verified()
+          return decision
+        })
+      },
+    },
+    alpn: encodeProtocols(context.alpn),
+    limits: DEFAULT_LIMITS,
+    // The deadline knows.
+    timeouts: { handshakeMs: null, verifyMs: null, certificateMs: null },
+    clock: systemClock,
+    begin: () => ({ secureContext: context.secureContext, chain: null }),
+    answerRequest: null,
+    identityInClear: onIdentityInClear,
   }
+}
 
-  /** Asks the verifier, now that there is a proven certificate and nothing of ours has left. */
-  async #judge(held: Uint8Array): Promise<void> {
-    const { deadline, verify, onIdentityInClear } = this.#options
-    try {
-      if (this.#settled) return
-      const candidate = this.#candidate()
-      if (candidate.protocol === 'TLSv1.2' && carriesCertificate(held)) onIdentityInClear()
-      deadline.verifying()
-      const decision = await ask(verify, candidate)
-      if (this.#settled) return
-      deadline.verified()
-      if (decision.accept !== true) throw decision.error ?? refusalError(candidate, decision)
-      this.#accepted = { candidate, by: acceptedBy(verify, decision) }
-      this.#gate.open()
-      this.#completeIfReady()
-    } catch (error) {
-      this.#fail(error)
-    }
-  }
-
-  /** @throws {ConnectionError} If the server has not shown a certificate in this very handshake. */
-  #candidate(): PeerCandidate {
-    const protocol = TLS_VERSIONS.find((version) => version === this.#tls.getProtocol())
-    if (protocol === undefined || this.#tls.isSessionReused()) {
-      throw this.#handshakeError('used a protocol or a session that was not offered')
-    }
-    const chain = peerChain(this.#tls)
-    const [certificate] = chain
-    if (certificate === undefined) throw this.#handshakeError('has no certificate, or none that can be read')
-    const { endpoint } = this.#options
-    // Frozen, because what was judged is what the peer will be made of.
-    return Object.freeze({
-      endpoint,
-      certificate,
-      chain: Object.freeze(chain),
-      protocol,
-      signal: this.#abandoned.signal,
-    })
-  }
-
-  #completeIfReady(): void {
-    if (this.#settled || !this.#finished || this.#accepted === null) return
-    const { candidate, by } = this.#accepted
-    const { certificate, chain, protocol, endpoint } = candidate
-    const { alpnProtocol } = this.#tls
-    this.#settle()
-    // Both sides have sent Finished by now with TLS 1.2; with TLS 1.3 the server has, and its proof has been checked.
-    const peer = mintVerifiedPeer({ certificate, chain, protocol }, endpoint, by)
-    const stream = new ClientStream(this.#tls, this.#gate)
-    this.#resolve({ stream, peer, alpn: typeof alpnProtocol === 'string' ? alpnProtocol : null })
-  }
-
-  #tlsFailed(error: Error): void {
-    const alert = receivedAlert(error)
-    if (alert === undefined) this.#fail(this.#handshakeError(`does not agree on TLS: ${complaint(error)}`, error))
-    else this.#fail(this.#handshakeError(`ended the handshake with the alert ${alertName(alert)}`, error, alert))
-  }
-
-  // The last bytes may hold an alert, which says more. OpenSSL sees it within this turn of the event loop.
-  #transportEnded(): void {
-    setImmediate(() => {
-      if (this.#settled) return
-      this.#fail(this.#handshakeError('closed the connection during the handshake', this.#gate.transportError))
-    })
-  }
-
-  #handshakeError(what: string, cause: Error | null = null, alert?: number): ConnectionError {
-    return new ConnectionError('ERR_TLACACOCA_HANDSHAKE_FAILED', `${this.#options.endpoint} ${what}`, {
-      ...(cause === null ? {} : { cause }),
+function handshakeError(endpoint: Endpoint, error: Error): Error {
+  const failed = (what: string, cause: unknown, alert?: number): ConnectionError =>
+    new ConnectionError('ERR_TLACACOCA_HANDSHAKE_FAILED', `${endpoint} ${what}`, {
+      ...(cause === undefined ? {} : { cause }),
       ...(alert === undefined ? {} : { alert }),
     })
+  if (error instanceof TLSAlertError) {
+    const { alertCode } = error
+    return failed(`ended the handshake with the alert ${alertName(alertCode)}`, error, alertCode)
   }
+  if (error instanceof TruncatedError) return failed('closed the connection during the handshake', error.cause)
+  return error instanceof BadTLSDataError
+    ? failed(`does not get through the handshake: ${error.message}`, error)
+    : error
+}
 
-  #fail(error: unknown): void {
-    if (this.#settled) return
-    this.#settle()
-    // First the gate, so that nothing OpenSSL might still want to say can leave.
-    this.#gate.destroy()
-    this.#tls.destroy()
-    this.#abandoned.abort(error)
-    this.#reject(error instanceof Error ? error : new Error(String(error)))
-  }
-
-  #settle(): void {
-    this.#settled = true
-    this.#options.deadline.signal.removeEventListener('abort', this.#deadlinePassed)
-    this.#gate.onTransportEnd = () => {}
-  }
+function streamError(error: Error): Error {
+  const broken = (what: string, alert?: number): ConnectionError =>
+    new ConnectionError('ERR_TLACACOCA_CONNECTION_BROKEN', `the connection ${what}`, {
+      cause: error,
+      ...(alert === undefined ? {} : { alert }),
+    })
+  if (error instanceof TLSAlertError)
+    return broken(`was ended by the alert ${alertName(error.alertCode)}`, error.alertCode)
+  return error instanceof BadTLSDataError ? broken(`broke: ${error.message}`) : error
 }

@@ -19,9 +19,9 @@ import { canonicalHost } from '../names/host.ts'
 import { tell } from '../net/report.ts'
 import { ClientContext, createClientContext } from './client-context.ts'
 import { shakeHands } from './client-handshake.ts'
-import type { ClientStream } from './client-stream.ts'
 import { Deadline } from './deadline.ts'
 import { type ClientIdentity, requireIdentity } from './identity.ts'
+import type { TLSDuplex } from './sans-io/tls-duplex.ts'
 
 /** What deserves attention beside the outcome: the client's certificate goes where everybody on the way can read it. */
 export interface ConnectEvent {
@@ -127,7 +127,7 @@ export async function connect(options: ConnectOptions): Promise<ClientConnection
   const deadline = new Deadline({ to: String(endpoint), timeoutMs, verifyTimeoutMs, signal })
   try {
     const transport = await dial(endpoint, deadline.signal)
-    const { stream, peer, alpn } = await shakeHands(transport, {
+    const { stream, peer, info } = await shakeHands(transport, {
       endpoint,
       context,
       serverName,
@@ -136,7 +136,7 @@ export async function connect(options: ConnectOptions): Promise<ClientConnection
       onIdentityInClear: () => identityInClear(options, context),
     })
     if (signal !== undefined) endWith(signal, stream, endpoint)
-    return connectionOf(stream, peer, alpn)
+    return connectionOf(stream, peer, info.alpn)
   } finally {
     deadline.close()
   }
@@ -221,7 +221,7 @@ function identityInClear({ endpoint, identityOverTls12, onEvent }: ConnectOption
   }
 }
 
-function connectionOf(stream: ClientStream, peer: VerifiedPeer, alpn: string | null): ClientConnection {
+function connectionOf(stream: TLSDuplex, peer: VerifiedPeer, alpn: string | null): ClientConnection {
   const close = async (): Promise<void> => {
     if (stream.closed) return
     const closed = new Promise<void>((resolve) => stream.once('close', () => resolve()))
@@ -236,7 +236,7 @@ function connectionOf(stream: ClientStream, peer: VerifiedPeer, alpn: string | n
 }
 
 /** The signal of the attempt stays the signal of the connection. */
-function endWith(signal: AbortSignal, stream: ClientStream, endpoint: Endpoint): void {
+function endWith(signal: AbortSignal, stream: TLSDuplex, endpoint: Endpoint): void {
   const abort = (): void => {
     const message = `the connection to ${endpoint} was aborted`
     stream.destroy(new ConnectionError('ERR_TLACACOCA_ABORTED', message, { cause: signal.reason }))

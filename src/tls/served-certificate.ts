@@ -3,7 +3,7 @@
 import type { Certificate } from '../certificate/certificate.ts'
 import type { Passphrase } from '../certificate/passphrase.ts'
 import { requireString, show } from '../internal/arguments.ts'
-import { canonicalPattern } from './certificate-set.ts'
+import { canonicalPattern, patternsOf } from './certificate-set.ts'
 import {
   type KeyedCertificate,
   labelsOf,
@@ -100,14 +100,5 @@ export async function loadServedCertificate(
 
 function hostnamesOf(source: ServerCertificateSource, certificate: Certificate): readonly string[] {
   if (source.hostnames !== undefined) return [...new Set(source.hostnames.map(canonicalPattern))]
-  // A name in a certificate that is no host name is one that no client can ask for.
-  return [...new Set(certificate.subjectAltNames.dns.flatMap(patternOrNothing))]
-}
-
-function patternOrNothing(text: string): string[] {
-  try {
-    return [canonicalPattern(text)]
-  } catch {
-    return []
-  }
+  return patternsOf(certificate)
 }

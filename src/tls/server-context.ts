@@ -234,14 +234,22 @@ export class ServerContext {
   }
 
   /** @internal */
+  static is(value: unknown): value is ServerContext {
+    return typeof value === 'object' && value !== null && #generation in value
+  }
+
+  /** @internal */
   static internalsOf(context: ServerContext): ContextInternals {
-    if (typeof context !== 'object' || context === null || !(#generation in context)) {
+    if (!ServerContext.is(context)) {
       throw new TypeError(`"context" expected a ServerContext, got ${show(context)}`)
     }
     return {
       choose: (name) => context.#choose(name),
       judge: context.#judge,
       readsNames: context.#settings.certificates.length > 1 || context.#settings.unknownServerName === 'refuse',
+      requestsCertificate: context.#settings.clientCertificates !== 'none',
+      alpn: context.#settings.alpn,
+      clock: context.#settings.clock,
     }
   }
 }
@@ -252,6 +260,9 @@ export interface ContextInternals {
   readonly judge: IssuanceJudge
   /** Whether it makes a difference which name a client asks for. */
   readonly readsNames: boolean
+  readonly requestsCertificate: boolean
+  readonly alpn: readonly string[]
+  readonly clock: Clock
 }
 
 function requireOneKeyType({ entries }: Generation): void {

@@ -30,8 +30,9 @@ export type HandshakeResult =
 /**
  * Why a handshake failed. `timeout`: it took too long. `unknown_server_name`: the client asked for another host.
  * `closed`: the client went away, or said nothing of TLS. `tls`: the two sides could not agree; the error says on what.
+ * `refused`, by `createSecureServer` only: the client's certificate was not accepted, or it has none.
  */
-export type HandshakeFailure = 'timeout' | 'unknown_server_name' | 'closed' | 'tls'
+export type HandshakeFailure = 'timeout' | 'unknown_server_name' | 'closed' | 'tls' | 'refused'
 
 /** Does the handshakes of one listener. */
 export class ServerHandshakes {

@@ -58,10 +58,8 @@ export function createServer(
 ): Listener {
   const internals = ServerContext.internalsOf(context)
   requireFunction('handler', handler)
-  requireOptions('options', options, OPTION_NAMES)
-  const { handshakeTimeoutMs = 10_000, onEvent } = options
-  requireInteger('handshakeTimeoutMs', handshakeTimeoutMs, 1, 2 ** 31 - 1)
-  if (onEvent !== undefined) requireFunction('onEvent', onEvent)
+  requireOptions('options', options, SERVER_OPTIONS)
+  const { handshakeTimeoutMs, onEvent } = requireServerOptions(options)
 
   const tracker = new ConnectionTracker(options)
   const handshakes = new ServerHandshakes(internals, handshakeTimeoutMs)
@@ -82,7 +80,8 @@ export function createServer(
   return createListener(server, tracker)
 }
 
-const OPTION_NAMES = [
+/** @internal */
+export const SERVER_OPTIONS = [
   'maxConnections',
   'guards',
   'idleTimeoutMs',
@@ -90,3 +89,13 @@ const OPTION_NAMES = [
   'handshakeTimeoutMs',
   'onEvent',
 ] as const satisfies readonly (keyof ServerOptions)[]
+
+/** @internal What is not the tracker's to check. */
+export function requireServerOptions({ handshakeTimeoutMs = 10_000, onEvent }: ServerOptions): {
+  readonly handshakeTimeoutMs: number
+  readonly onEvent: ServerOptions['onEvent']
+} {
+  requireInteger('handshakeTimeoutMs', handshakeTimeoutMs, 1, 2 ** 31 - 1)
+  if (onEvent !== undefined) requireFunction('onEvent', onEvent)
+  return { handshakeTimeoutMs, onEvent }
+}

@@ -39,13 +39,21 @@ export async function loadAuthorities(sources: readonly TrustedAuthority[]): Pro
   }
   const found = [...authorities.values()]
   if (found.length === 0) throw new ContextError('"trustedAuthorities" is empty, so no client could ever be recognised')
-  const bytes = found.reduce((sum, { subjectDer }) => sum + 2 + subjectDer.length, 0)
-  if (bytes > MAX_NAMES) {
-    throw new ContextError(
-      `the names of the trusted authorities take ${bytes} bytes; a handshake has room for ${MAX_NAMES}`,
-    )
-  }
+  requireRoomForNames(found)
   return found
+}
+
+/**
+ * A server sends the names of all its authorities in one list, whose length has two bytes.
+ *
+ * @throws {ContextError} If they are too long together. OpenSSL would fail in every handshake.
+ */
+export function requireRoomForNames(authorities: readonly Certificate[]): void {
+  const bytes = authorities.reduce((sum, { subjectDer }) => sum + 2 + subjectDer.length, 0)
+  if (bytes <= MAX_NAMES) return
+  throw new ContextError(
+    `the names of the trusted authorities take ${bytes} bytes; a handshake has room for ${MAX_NAMES}`,
+  )
 }
 
 /** PEM text that makes OpenSSL announce the authority's name and verifies nothing. */

@@ -33,6 +33,14 @@ export interface IssueOptions {
   readonly from?: string
   readonly to?: string
   readonly spoil?: boolean
+  /** The octets of the serial number. Default: random ones. */
+  readonly serial?: Uint8Array
+  /** The subject in DER, in place of `subject`. */
+  readonly subjectDer?: Uint8Array
+  /** The issuer in DER, where it is not written as in the signer's certificate. */
+  readonly issuerDer?: Uint8Array
+  /** The two extensions with key identifiers, in place of proper ones. */
+  readonly identifiers?: readonly Uint8Array[]
 }
 
 export interface Issued {
@@ -44,20 +52,20 @@ export interface Issued {
 export function issue(options: IssueOptions = {}): Issued {
   const { subject = 'example.org', by, version = 3, key = 'P-256', hash = 'sha256' } = options
   const keys = typeof key === 'string' ? keyPair(key) : key.keys
-  const subjectDer = subject === null ? sequence() : name(subject)
+  const subjectDer = options.subjectDer ?? (subject === null ? sequence() : name(subject))
   const signer = by?.keys.privateKey ?? keys.privateKey
   const algorithm = algorithmOf(signer, hash)
   // By these OpenSSL finds the right one of two issuers with one name.
-  const identifiers = [
+  const identifiers = options.identifiers ?? [
     extension('2.5.29.14', element(0x04, keyIdentifier(keys))),
     extension('2.5.29.35', sequence(element(0x80, keyIdentifier(by?.keys ?? keys)))),
   ]
   const extensions = version === 1 ? [] : [...extensionsOf(options), ...identifiers]
   const tbs = sequence(
     ...(version === 1 ? [] : [element(0xa0, integer(2))]),
-    element(0x02, Buffer.concat([bytes('4a'), randomBytes(15)])),
+    element(0x02, options.serial ?? Buffer.concat([bytes('4a'), randomBytes(15)])),
     algorithm,
-    by?.subject ?? subjectDer,
+    options.issuerDer ?? by?.subject ?? subjectDer,
     sequence(generalizedTime(options.from ?? '20200101000000Z'), generalizedTime(options.to ?? '20991231235959Z')),
     subjectDer,
     keys.publicKey.export({ format: 'der', type: 'spki' }),

@@ -64,7 +64,8 @@ export async function closed(socket: Socket | TLSSocket): Promise<void> {
 /** A TCP connection that is established, and whose errors do not matter. */
 export async function rawClient(port: number): Promise<Socket> {
   const socket = connectTcp({ port, host: '127.0.0.1' })
-  socket.on('error', () => undefined)
+  // Read, because a socket that is not read never sees an end.
+  socket.on('error', () => undefined).resume()
   await once(socket, 'connect')
   return socket
 }

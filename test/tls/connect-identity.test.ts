@@ -49,15 +49,19 @@ const showsIdentity = (sent: Buffer): boolean => sent.includes(Buffer.from(me.ce
 const kindsOf = (bytes: Buffer): string[] =>
   recordsOf(bytes).map((record) => (record[0] === 22 ? `22/${record[5]}` : String(record[0])))
 
+/** The alert of a refusal as a record: in clear by TLS 1.2, encrypted by TLS 1.3. No more than two bytes either way. */
+const ALERT = { 'TLSv1.2': { kind: '21', length: 7 }, 'TLSv1.3': { kind: '23', length: 24 } }
+
 describe.each(VERSIONS)('before the server is accepted, by %s,', (maxVersion) => {
-  it.each(ways)('nothing but the hello leaves if the verifier refuses $how', async ({ answer }) => {
+  it.each(ways)('nothing but the hello and an alert leaves if the verifier refuses $how', async ({ answer }) => {
     const server = await testServer({ maxVersion })
     const proxy = await byteProxy(server.port)
     const endpoint = endpointFrom('localhost', proxy.port)
     const attempt = connect({ endpoint, verify: verifier(answer(NO)), identity, identityOverTls12: 'allow' })
     await expect(attempt).rejects.toMatchObject({ code: 'ERR_TLACACOCA_PEER_REFUSED' })
     await soon()
-    expect(kindsOf(proxy.fromClient())).toEqual(['22/1'])
+    expect(kindsOf(proxy.fromClient())).toEqual(['22/1', ALERT[maxVersion].kind])
+    expect(recordsOf(proxy.fromClient()).at(-1)).toHaveLength(ALERT[maxVersion].length)
     expect(recordsOf(proxy.fromClient()).reduce((sum, { length }) => sum + length, 0)).toBe(proxy.fromClient().length)
     expect(showsIdentity(proxy.fromClient())).toBe(false)
   })
@@ -103,7 +107,7 @@ it('holds back after a HelloRetryRequest too', async () => {
   const attempt = connect({ endpoint, verify: verifier(() => soon().then(() => NO)), identity })
   await expect(attempt).rejects.toMatchObject({ code: 'ERR_TLACACOCA_PEER_REFUSED' })
   await soon()
-  expect(kindsOf(proxy.fromClient())).toEqual(['22/1', '20', '22/1'])
+  expect(kindsOf(proxy.fromClient())).toEqual(['22/1', '20', '22/1', ALERT['TLSv1.3'].kind])
 })
 
 it('does what a plain tls.connect of Node does not: that one shows its certificate to whoever asks, by TLS 1.2', async () => {
@@ -170,7 +174,9 @@ describe('by TLS 1.2 a certificate travels in clear, so connect', () => {
     const { connection, proxy } = await attempt()
     await expect(connection).rejects.toMatchObject({ code: 'ERR_TLACACOCA_IDENTITY_WITHHELD' })
     await soon()
-    expect(kindsOf(proxy.fromClient())).toEqual(['22/1'])
+    // user_canceled and close_notify (RFC 8446 section 6.1), which say nothing about the server.
+    expect(kindsOf(proxy.fromClient())).toEqual(['22/1', '21', '21'])
+    expect(proxy.fromClient().subarray(-14)).toEqual(Buffer.from([21, 3, 3, 0, 2, 1, 90, 21, 3, 3, 0, 2, 1, 0]))
   })
 
   it('sends it if that was allowed, and says so', async () => {

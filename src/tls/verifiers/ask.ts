@@ -9,17 +9,25 @@ export type Acceptance = Extract<VerifierDecision, { accept: true }>
 export type Refusal = Extract<VerifierDecision, { accept: false }>
 
 /**
- * @internal Asks a verifier and never fails. If it throws an error of this library, that error says best what happened (a
+ * @internal Asks a verifier and never fails, now or, if the verifier takes its time, later. If it throws an error of this library, that error says best what happened (a
  * changed pin, a store that does not answer) and stays; anything else is a fault of the verifier.
  */
-export async function ask(verifier: PeerVerifier, candidate: PeerCandidate): Promise<VerifierDecision> {
-  try {
-    const decision: unknown = await verifier.verify(candidate)
-    return readDecision(decision) ?? failed(`the verifier ${verifier.name} gave no decision`)
-  } catch (cause) {
+export function ask(
+  verifier: PeerVerifier,
+  candidate: PeerCandidate,
+): VerifierDecision | Promise<VerifierDecision> {
+  const read = (decision: unknown): VerifierDecision =>
+    readDecision(decision) ?? failed(`the verifier ${verifier.name} gave no decision`)
+  const refuse = (cause: unknown): VerifierDecision => {
     if (cause instanceof TlacacocaError) return { ...failed(cause.message), error: cause }
     const refusal = failed(`the verifier ${verifier.name} failed`)
     return { ...refusal, error: refusalError(candidate, refusal, cause) }
+  }
+  try {
+    const decision = verifier.verify(candidate)
+    return isThenable(decision) ? Promise.resolve(decision).then(read, refuse) : read(decision)
+  } catch (cause) {
+    return refuse(cause)
   }
 }
 
@@ -39,12 +47,21 @@ function failed(detail: string): Refusal {
   return { accept: false, reason: 'verifier_failed', detail }
 }
 
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}
+
 /** The decision in this value, with nothing in it of another type than promised; null if it is none. */
 function readDecision(value: unknown): VerifierDecision | null {
   if (typeof value !== 'object' || value === null || !('accept' in value)) return null
-  const { accept, ground, reason, detail, error } = value as Record<string, unknown>
+  const { accept, ground, reason, detail, error, alert } = value as Record<string, unknown>
   if (accept === true) return { accept, ground: String(ground) }
   if (accept !== false) return null
-  const refusal: Refusal = { accept, reason: String(reason), detail: String(detail) }
-  return error instanceof Error ? { ...refusal, error } : refusal
+  return {
+    accept,
+    reason: String(reason),
+    detail: String(detail),
+    ...(error instanceof Error ? { error } : {}),
+    ...(typeof alert === 'number' ? { alert } : {}),
+  }
 }

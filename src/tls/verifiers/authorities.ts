@@ -1,9 +1,10 @@
-import * as tls from 'node:tls'
 import { Certificate } from '../../certificate/certificate.ts'
 import { isCertificateValidForHostname } from '../../certificate/hostname.ts'
 import { parseCertificates } from '../../certificate/load.ts'
 import { validatePath } from '../../certificate/path-validation.ts'
 import type { PeerVerifier } from '../../certificate/peer-verifier.ts'
+import { systemAuthorities } from '../../certificate/system-authorities.ts'
+import { authoritiesOf, TrustStore } from '../../certificate/trust-store.ts'
 import { requireFunction, requireOptions, show } from '../../internal/arguments.ts'
 import { type Clock, systemClock } from '../../internal/clock.ts'
 import { normalizeHost } from '../../names/host.ts'
@@ -21,7 +22,7 @@ export interface AuthoritiesOptions {
  * not checked) for the host that was meant (RFC 9525: by its subjectAltName only).
  *
  * @param trust - The authorities: certificates, or PEM texts with one or more. A self-signed certificate in the list
- *   stands for itself. Or `system`: the authorities that this Node trusts, which are Mozilla's and those of
+ *   stands for itself. Or a {@link TrustStore}. Or `system`: the authorities that this Node trusts, which are Mozilla's and those of
  *   NODE_EXTRA_CA_CERTS (the latter from Node 22.15 on), or the operating system's, if Node was started so.
  * @throws {TypeError} If the list is empty, or an option is wrong.
  * @throws {CertificateError} If an entry cannot be read.
@@ -34,7 +35,7 @@ export interface AuthoritiesOptions {
  * const club = authorities([await readFile('club-ca.pem', 'utf8')], { hostname: 'club.example' })
  */
 export function authorities(
-  trust: 'system' | readonly (Certificate | string)[],
+  trust: 'system' | TrustStore | readonly (Certificate | string)[],
   options: AuthoritiesOptions = {},
 ): PeerVerifier {
   requireOptions('options', options, ['hostname', 'clock'])
@@ -62,27 +63,16 @@ export function authorities(
   }
 }
 
-function readAuthorities(trust: readonly (Certificate | string)[]): readonly Certificate[] {
+function readAuthorities(trust: TrustStore | readonly (Certificate | string)[]): readonly Certificate[] {
+  if (TrustStore.is(trust)) return authoritiesOf(trust)
   if (!Array.isArray(trust) || trust.length === 0) {
-    throw new TypeError(`"trust" expected 'system' or a list of at least one certificate, got ${show(trust)}`)
+    throw new TypeError(
+      `"trust" expected 'system' or a list of at least one certificate, or a TrustStore, got ${show(trust)}`,
+    )
   }
   return trust.flatMap((entry: unknown, index) => {
     if (entry instanceof Certificate) return [entry]
     if (typeof entry === 'string') return parseCertificates(entry)
     throw new TypeError(`"trust[${index}]" expected a Certificate or PEM text, got ${show(entry)}`)
-  })
-}
-
-function systemAuthorities(): readonly Certificate[] {
-  // Since Node 22.15 and 23.10 there is a function that also knows what Node was told to trust on top.
-  const { getCACertificates } = tls as { getCACertificates?: () => readonly string[] }
-  const texts = getCACertificates?.() ?? tls.rootCertificates
-  return texts.flatMap((pem) => {
-    try {
-      return [Certificate.from(pem)]
-    } catch {
-      // One that cannot be read can vouch for nobody, and says nothing about the others.
-      return []
-    }
   })
 }

@@ -41,7 +41,12 @@ export class HelloFilter {
     return { pass, held: this.#holding ? this.#waiting : null }
   }
 
-  /** Everything that was held or is unsorted. The filter forgets it. */
+  /** Everything that is held or unsorted. */
+  get waiting(): Uint8Array {
+    return this.#waiting
+  }
+
+  /** The same; the filter forgets it. */
   takeWaiting(): Uint8Array {
     const waiting = this.#waiting
     this.#waiting = Buffer.alloc(0)

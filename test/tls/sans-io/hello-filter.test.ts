@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { carriesCertificate, HelloFilter } from '../../src/tls/hello-filter.ts'
+import { carriesCertificate, HelloFilter } from '../../../src/tls/sans-io/hello-filter.ts'
 
 const record = (type: number, ...payload: number[]) =>
   Buffer.from([type, 3, 3, payload.length >> 8, payload.length & 0xff, ...payload])

@@ -1,0 +1,169 @@
+// What every certificate of a chain must be, and what a chain of ours must be as a whole, by the same rules that a
+// stranger would check it with (path-rules.ts). What is different is that it is ours: we can say what to mend.
+
+import { CertificateError, ChainError } from '../errors.ts'
+import { requireBoolean, requireDate, requireOneOf, show } from '../internal/arguments.ts'
+import { Certificate } from './certificate.ts'
+import { isSelfSigned } from './issuance.ts'
+import { nameConstraintRefusal } from './name-constraints.ts'
+import {
+  authorityRefusal,
+  extensionRefusal,
+  keyRefusal,
+  leafUseRefusal,
+  lengthRefusal,
+  type PathProblem,
+  type PathPurpose,
+  purposeRefusal,
+  type Refusal,
+  signatureRefusal,
+  subjectOf,
+} from './path-rules.ts'
+import type { PemBlock } from './pem.ts'
+import { smallExponentOf } from './strength.ts'
+import { type Place, placeText } from './strict-pem.ts'
+
+/**
+ * How strict to be about what the small web has. `smallweb` takes a self-signed certificate that is marked as an
+ * authority for the leaf, which is what `openssl req -x509` makes, and weak signatures and keys for client identities,
+ * whom nobody recognises by a signature. `pkix` takes neither.
+ */
+export type ChainRules = 'smallweb' | 'pkix'
+
+/** What a chain of ours must be. */
+export interface ChainOptions {
+  /** Default `smallweb`. */
+  readonly rules?: ChainRules
+  /** Whether a server shows the chain or a client. Default `server`. */
+  readonly purpose?: PathPurpose
+  /** Whether certificates in another order than leaf to root are an error; otherwise they are sorted. Default false. */
+  readonly strictOrder?: boolean
+  /** Whether a server's certificate may be one of version 1 or 2. Those of clients may with `smallweb`. Default false. */
+  readonly allowVersion1?: boolean
+  /** The instant at which to judge the dates. Default: now. */
+  readonly at?: Date
+}
+
+/** @internal The same with all defaults in place. */
+export interface Rules {
+  readonly selfIssuedLeaf: boolean
+  readonly allowWeak: boolean
+  readonly allowVersion1: boolean
+  readonly purpose: PathPurpose
+  readonly strictOrder: boolean
+  readonly at: Date
+}
+
+/** @internal The names of the options, for `requireOptions`. */
+export const CHAIN_OPTIONS = ['rules', 'purpose', 'strictOrder', 'allowVersion1', 'at', 'roots'] as const
+
+/** @internal @throws {TypeError | RangeError} If an option is wrong. */
+export function rulesOf(options: ChainOptions): Rules {
+  const {
+    rules = 'smallweb',
+    purpose = 'server',
+    strictOrder = false,
+    allowVersion1 = false,
+    at = new Date(),
+  } = options
+  requireOneOf('rules', rules, ['smallweb', 'pkix'])
+  requireOneOf('purpose', purpose, ['server', 'client'])
+  requireBoolean('strictOrder', strictOrder)
+  requireBoolean('allowVersion1', allowVersion1)
+  requireDate('at', at)
+  const lenient = rules === 'smallweb' && purpose === 'client'
+  return {
+    selfIssuedLeaf: rules === 'smallweb',
+    allowWeak: lenient,
+    allowVersion1: allowVersion1 || lenient,
+    purpose,
+    strictOrder,
+    // A Date can be changed by whoever passed it.
+    at: new Date(at),
+  }
+}
+
+/** @internal Checks what any member must be by itself, an authority or not. */
+export function requireSound(member: Member, rules: Rules): void {
+  const { certificate } = member
+  if (certificate.version !== 3 && !rules.allowVersion1) {
+    throw new ChainError(
+      'ERR_TLACACOCA_CHAIN_VERSION',
+      `${describe(member)} is of version ${certificate.version}, and everybody expects 3; make it anew, or allow it with "allowVersion1"`,
+      factsAbout(member),
+    )
+  }
+  requireKey(member, rules.allowWeak)
+}
+
+/** @internal The rules for the key of any certificate, that of an authority too. */
+export function requireKey(member: Member, allowWeak: boolean): void {
+  const refusal = keyRefusal(member.certificate)
+  if (allowWeak && refusal?.problem === 'weak_key') return
+  refuse(member, refusal, 'make a new key: P-256, or RSA with 2048 bits')
+}
+
+/**
+ * @internal Checks a chain as a whole.
+ *
+ * @param chain - The leaf first; every member was issued by the next one.
+ * @throws {ChainError} For the first rule that it breaks.
+ */
+export function requireFitChain(chain: readonly Member[], rules: Rules): void {
+  const certificates = chain.map(({ certificate }) => certificate)
+  for (const [index, member] of chain.entries()) {
+    const { certificate } = member
+    if (index > 0) {
+      refuse(member, authorityRefusal(certificate), 'an issuer needs CA:TRUE, and keyCertSign if it lists key usages')
+      refuse(member, lengthRefusal(certificate, certificates.slice(0, index)), 'it cannot issue through so many others')
+    }
+    const anchor = index > 0 && index === chain.length - 1 && isSelfSigned(certificate)
+    if (!anchor && !rules.allowWeak) requireStrong(member)
+    refuse(
+      member,
+      purposeRefusal(certificate, rules.purpose),
+      'its extended key usage must list the purpose, or be left out',
+    )
+  }
+  const [leaf] = chain
+  if (leaf === undefined) return
+  refuse(leaf, leafUseRefusal(leaf.certificate), 'its key usage must list digitalSignature, or be left out')
+  refuse(leaf, nameConstraintRefusal(certificates), 'an authority above it does not allow the name')
+}
+
+/** @internal @throws {ChainError} If there is a refusal; its message says what to do. */
+export function refuse(member: Member, refusal: Refusal | null, remedy: string): void {
+  if (refusal === null) return
+  const where = member.place === null ? '' : ` (${placeText(member.place)})`
+  throw new ChainError(chainErrorCode(refusal.problem), `${refusal.detail}${where}; ${remedy}`, factsAbout(member))
+}
+
+/** @internal The code that says of a chain of ours what a problem says of a stranger's path. */
+export function chainErrorCode(problem: PathProblem): ChainError['code'] {
+  return CODES[problem]
+}
+
+const CODES: Readonly<Record<PathProblem, ChainError['code']>> = {
+  expired: 'ERR_TLACACOCA_CHAIN_EXPIRED',
+  not_yet_valid: 'ERR_TLACACOCA_CHAIN_NOT_YET_VALID',
+  unknown_authority: 'ERR_TLACACOCA_CHAIN_INCOMPLETE',
+  bad_signature: 'ERR_TLACACOCA_CHAIN_EXTRANEOUS_CERTIFICATE',
+  not_an_authority: 'ERR_TLACACOCA_CHAIN_NOT_AN_AUTHORITY',
+  path_too_long: 'ERR_TLACACOCA_CHAIN_TOO_LONG',
+  too_complex: 'ERR_TLACACOCA_CHAIN_NAME_CONSTRAINT',
+  wrong_purpose: 'ERR_TLACACOCA_CHAIN_WRONG_PURPOSE',
+  weak_key: 'ERR_TLACACOCA_CHAIN_WEAK',
+  unsupported_key: 'ERR_TLACACOCA_CHAIN_WEAK',
+  weak_signature: 'ERR_TLACACOCA_CHAIN_WEAK',
+  unsupported_critical_extension: 'ERR_TLACACOCA_CHAIN_CRITICAL_EXTENSION',
+  name_constraint: 'ERR_TLACACOCA_CHAIN_NAME_CONSTRAINT',
+  malformed: 'ERR_TLACACOCA_CHAIN_CERTIFICATE_MALFORMED',
+}
+
+function requireStrong(member: Member): void {
+  refuse(member, signatureRefusal(member.certificate), 'have it signed anew with SHA-256')
+  const exponent = smallExponentOf(member.certificate)
+  if (exponent === null) return
+  const refusal: Refusal = { problem: 'weak_key', detail: `in ${subjectOf(member.certificate)} ${exponent}` }
+  refuse(member, refusal, 'make a new key')
+}

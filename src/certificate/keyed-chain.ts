@@ -1,0 +1,291 @@
+import { KeyObject } from 'node:crypto'
+import { ChainError, NoCertificateChainError, NoLeafCertificateError } from '../errors.ts'
+import { requireBoolean, requireList, requireOptions, requireString, show } from '../internal/arguments.ts'
+import { readFileBytes } from '../internal/atomic-file.ts'
+import { Certificate } from './certificate.ts'
+import { type Assembled, assembleChain, type Heap } from './chain.ts'
+import {
+  CHAIN_OPTIONS,
+  type ChainOptions,
+  chainErrorCode,
+  describe,
+  factsAbout,
+  type Rules,
+  rulesOf,
+} from './chain-rules.ts'
+import { keysIn, membersIn, requireOpener } from './chain-source.ts'
+import { isOpenToOthers } from './file-permissions.ts'
+import { isSelfSigned } from './issuance.ts'
+import { MAX_CERTIFICATE_FILE_BYTES } from './load.ts'
+import type { Passphrase } from './passphrase.ts'
+import { datesRefusal } from './path-rules.ts'
+import { validatePath } from './path-validation.ts'
+import { formatPem } from './pem.ts'
+import { exportPkcs8, publicHalf } from './private-key.ts'
+import { textOf } from './source.ts'
+import { type NamedText, requireLabels, strictBlocks } from './strict-pem.ts'
+import { authoritiesOf, requireTrustStore, type TrustStore } from './trust-store.ts'
+
+/** What is not right with a chain although it can be used. */
+export interface ChainWarning {
+  readonly code: 'expired' | 'not_yet_valid' | 'key_file_exposed'
+  /** Whom it is about (RFC 4514). */
+  readonly subject: string
+  /** A sentence for a person. */
+  readonly message: string
+}
+
+/** What a chain of ours must be, and where it must lead. */
+export interface KeyedChainOptions extends ChainOptions {
+  /**
+   * The authorities that the chain must lead to. It is checked as a stranger would check it then, dates included.
+   * Default: it may lead anywhere, and dates give warnings.
+   */
+  readonly roots?: TrustStore
+}
+
+/** How PEM text is read. */
+export interface ChainPemOptions extends KeyedChainOptions {
+  /** Opens an encrypted key. */
+  readonly passphrase?: Passphrase
+  /** Whether comments (lines with `#`, and what OpenSSL writes over blocks) may stand between the blocks. Default false. */
+  readonly allowComments?: boolean
+}
+
+/** A chain and its key as PEM text. */
+export interface KeyedChainTexts extends ChainPemOptions {
+  /** The certificates: leaf and authorities in any order, and nothing else. */
+  readonly cert: string
+  /** The private key of the leaf, and nothing else. */
+  readonly key: string
+}
+
+/** A chain and its key as PEM files. */
+export interface KeyedChainFiles extends ChainPemOptions {
+  readonly certFile: string
+  readonly keyFile: string
+  /** Whether a key file that others can read is an error; otherwise it gives a warning. Not looked at on Windows. Default false. */
+  readonly strictPermissions?: boolean
+}
+
+// Set inside the class, which alone can reach what is private in it.
+let make: (
+  certificates: readonly [Certificate, ...Certificate[]],
+  key: KeyObject,
+  warnings: ChainWarning[],
+) => KeyedChain
+let keyOf: (chain: KeyedChain) => KeyObject
+
+/**
+ * A certificate with its private key and the authorities above it, all checked to belong together: what a server or a
+ * client shows of itself. It never changes, and its key does not come out of it again.
+ *
+ * @example
+ * import { readFile } from 'node:fs/promises'
+ * import { KeyedChain } from 'tlacacoca/certificate'
+ *
+ * const chain = await KeyedChain.fromPem({
+ *   cert: await readFile('fullchain.pem', 'utf8'),
+ *   key: await readFile('key.pem', 'utf8'),
+ * })
+ * for (const { message } of chain.warnings) console.warn(message)
+ * console.log(chain.leaf.fingerprint, chain.sent.length)
+ */
+export class KeyedChain {
+  readonly leaf: Certificate
+  /** The leaf first, the root last if it is known. */
+  readonly certificates: readonly Certificate[]
+  /** What goes over the wire: everything but a root, which whoever trusts it has. A self-signed leaf is sent, of course. */
+  readonly sent: readonly Certificate[]
+  /** Members outside their dates, and a key file that others can read. A server must be able to start and say so. */
+  readonly warnings: readonly ChainWarning[]
+  readonly #key: KeyObject
+
+  private constructor(
+    certificates: readonly [Certificate, ...Certificate[]],
+    key: KeyObject,
+    warnings: ChainWarning[],
+  ) {
+    const root = certificates.at(-1)
+    const ends = certificates.length > 1 && root !== undefined && isSelfSigned(root)
+    this.leaf = certificates[0]
+    this.certificates = Object.freeze([...certificates])
+    this.sent = Object.freeze(ends ? certificates.slice(0, -1) : [...certificates])
+    this.warnings = Object.freeze(warnings.map((each) => Object.freeze(each)))
+    this.#key = key
+    Object.freeze(this)
+  }
+
+  /**
+   * Reads a chain from PEM text. Every certificate must be part of the chain, in any order, and the key must be the
+   * leaf's.
+   *
+   * @throws {ChainError} For whatever does not belong together or is not fit for the purpose: see its codes. Among them
+   *   {@link NoLeafCertificateError}, {@link MoreThanOneLeafCertificateError}, {@link ExtraneousPrivateKeyError},
+   *   {@link LeafCertificateHasNoPrivateKeyError} and, with `roots`, {@link NoCertificateChainError}.
+   * @throws {PrivateKeyError} If the key cannot be read, or does not open.
+   */
+  static async fromPem(options: KeyedChainTexts): Promise<KeyedChain> {
+    requireOptions('options', options, ['cert', 'key', ...PEM_OPTIONS])
+    requireString('cert', options.cert)
+    if (typeof options.key !== 'string') throw new TypeError('"key" expected a string')
+    return readChain({ name: null, pem: options.cert }, { name: null, pem: options.key }, readPemOptions(options), [])
+  }
+
+  /**
+   * Reads a chain from two PEM files, as {@link KeyedChain.fromPem} does; the errors name the file.
+   *
+   * @throws {FileError} If a file cannot be read, or is larger than 1 MiB.
+   * @throws {ChainError} | {PrivateKeyError} As {@link KeyedChain.fromPem} does; CHAIN_KEY_FILE_EXPOSED with
+   *   `strictPermissions`.
+   */
+  static async fromFiles(options: KeyedChainFiles): Promise<KeyedChain> {
+    requireOptions('options', options, ['certFile', 'keyFile', 'strictPermissions', ...PEM_OPTIONS])
+    const { certFile, keyFile, strictPermissions = false } = options
+    requireString('certFile', certFile)
+    requireString('keyFile', keyFile)
+    requireBoolean('strictPermissions', strictPermissions)
+    const settings = readPemOptions(options)
+    const [cert, key] = [await readText(certFile), await readText(keyFile)]
+    const exposed = await isOpenToOthers(keyFile)
+    if (exposed && strictPermissions) {
+      throw new ChainError('ERR_TLACACOCA_CHAIN_KEY_FILE_EXPOSED', exposure(keyFile))
+    }
+    return readChain(cert, key, settings, exposed ? [keyFile] : [])
+  }
+
+  /**
+   * Makes a chain of certificates and a key that are read already, by the same rules.
+   *
+   * @param certificates - The leaf and authorities in any order.
+   * @param key - The private key of the leaf.
+   * @throws {ChainError} As {@link KeyedChain.fromPem} does.
+   */
+  static fromCertificates(
+    certificates: Iterable<Certificate>,
+    key: KeyObject,
+    options: KeyedChainOptions = {},
+  ): KeyedChain {
+    requireOptions('options', options, CHAIN_OPTIONS)
+    requireList('certificates', certificates)
+    const members = [...certificates].map((certificate: unknown, index) => {
+      if (certificate instanceof Certificate) return { certificate, place: null }
+      throw new TypeError(`"certificates[${index}]" expected a Certificate, got ${show(certificate)}`)
+    })
+    if (!(key instanceof KeyObject) || key.type !== 'private') throw new TypeError('"key" expected a private KeyObject')
+    publicHalf(key) // throws unless the key is sound
+    return assemble({ members, keys: [{ key, place: null }] }, readOptions(options), [])
+  }
+
+  /** Whether a value is a chain with its key. */
+  static is(value: unknown): value is KeyedChain {
+    return typeof value === 'object' && value !== null && #key in value
+  }
+
+  static {
+    make = (certificates, key, warnings) => new KeyedChain(certificates, key, warnings)
+    keyOf = (chain) => chain.#key
+  }
+}
+
+/** @internal What OpenSSL takes: the certificates that are sent, and the key as PKCS#8, not encrypted. */
+export function pemOf(chain: KeyedChain): { readonly cert: string; readonly key: string } {
+  return {
+    cert: chain.sent.map((each) => each.toPem()).join(''),
+    key: formatPem('PRIVATE KEY', exportPkcs8(keyOf(chain))),
+  }
+}
+
+/** @internal The key of a chain, as `tls` tells kinds of keys apart: `ec`, `rsa`, `ed25519`, `ed448`. */
+export function keyTypeOf(chain: KeyedChain): string {
+  return String(keyOf(chain).asymmetricKeyType)
+}
+
+/** @internal The names of the options that PEM text is read with. */
+export const PEM_OPTIONS = ['passphrase', 'allowComments', ...CHAIN_OPTIONS] as const
+
+/** @internal Makes a chain of what has been assembled, and checks that it leads where it should. */
+export function keyedChain(
+  { members, key }: Assembled,
+  { rules: { at, purpose }, roots }: ChainSettings,
+  exposedKeyFiles: readonly string[],
+): KeyedChain {
+  const [leaf, ...above] = members
+  const subject = String(leaf.certificate.subject)
+  if (roots !== undefined) {
+    const result = validatePath({
+      leaf: leaf.certificate,
+      intermediates: above.map(({ certificate }) => certificate),
+      authorities: authoritiesOf(roots),
+      at,
+      purpose,
+    })
+    if (!result.valid) {
+      const code = chainErrorCode(result.problem)
+      const message = `the chain of ${describe(leaf)} does not lead to any of the authorities asked for: ${result.detail}`
+      throw code === 'ERR_TLACACOCA_CHAIN_INCOMPLETE'
+        ? new NoCertificateChainError(message, factsAbout(leaf))
+        : new ChainError(code, message, factsAbout(leaf))
+    }
+  }
+  const warnings: ChainWarning[] = members.flatMap((member) => {
+    const refusal = datesRefusal(member.certificate, at)
+    if (refusal?.problem !== 'expired' && refusal?.problem !== 'not_yet_valid') return []
+    return [{ code: refusal.problem, subject: String(member.certificate.subject), message: refusal.detail }]
+  })
+  for (const file of exposedKeyFiles) warnings.push({ code: 'key_file_exposed', subject, message: exposure(file) })
+  return make([leaf.certificate, ...above.map(({ certificate }) => certificate)], key, warnings)
+}
+
+/** @internal The options of a chain, checked, with all defaults in place. */
+export interface ChainSettings {
+  readonly rules: Rules
+  readonly roots: TrustStore | undefined
+}
+
+/** @internal The same for PEM text. */
+export interface PemSettings extends ChainSettings {
+  readonly allowComments: boolean
+  readonly passphrase: Passphrase | undefined
+}
+
+function readOptions(options: KeyedChainOptions): ChainSettings {
+  const { roots } = options
+  if (roots !== undefined) requireTrustStore('roots', roots)
+  return { rules: rulesOf(options), roots }
+}
+
+/** @internal @throws {TypeError | RangeError} If an option is wrong. */
+export function readPemOptions(options: ChainPemOptions): PemSettings {
+  const { allowComments = false, passphrase } = options
+  requireBoolean('allowComments', allowComments)
+  requireOpener(passphrase)
+  return { ...readOptions(options), allowComments, passphrase }
+}
+
+async function readChain(
+  cert: NamedText,
+  key: NamedText,
+  settings: PemSettings,
+  exposedKeyFiles: readonly string[],
+): Promise<KeyedChain> {
+  const certBlocks = strictBlocks(cert, settings.allowComments)
+  requireLabels(certBlocks, 'certificates')
+  const keyBlocks = strictBlocks(key, settings.allowComments)
+  requireLabels(keyBlocks, 'key')
+  const members = membersIn(certBlocks)
+  if (members.length === 0) throw new NoLeafCertificateError(`there is no certificate in ${cert.name ?? '"cert"'}`)
+  return assemble({ members, keys: await keysIn(keyBlocks, settings.passphrase) }, settings, exposedKeyFiles)
+}
+
+function assemble(heap: Heap, settings: ChainSettings, exposedKeyFiles: readonly string[]): KeyedChain {
+  return keyedChain(assembleChain(heap, settings.rules), settings, exposedKeyFiles)
+}
+
+async function readText(file: string): Promise<NamedText> {
+  return { name: file, pem: textOf(await readFileBytes(file, { maxBytes: MAX_CERTIFICATE_FILE_BYTES })) }
+}
+
+function exposure(file: string): string {
+  return `${file} is open to others than its owner; use mode 0600`
+}

@@ -1,0 +1,658 @@
+// A TLS connection without a socket, a timer or a file: bytes come in by a call and go out by a callback.
+//
+// Theory of operation
+//
+//     wire in  -> dataFromWire -> [hello] -> Engine (OpenSSL) -> data, or what dataFromWire returns
+//     wire out <- writeToWire  <- [gate]  <- Engine (OpenSSL) <- dataFromApplication
+//
+//     hello ──> handshaking ──> verifying ──> (handshaking) ──> open ──> finishing ──> closed
+//       └───────────┴───────────────┴──────────────┴──────────────┴──────────┴──> invalidated
+//
+// hello: there is no engine yet. A server reads the client's hello first and chooses a certificate for it; a client asks
+// its store for one. Both may take their time; what arrives meanwhile is kept.
+//
+// handshaking: everything goes through the engine.
+//
+// verifying: the peer has proven its key (see engine.ts for why that is so) and the gate is closed, so nothing that this
+// side has to say after the proof has left: of a client neither certificate nor data, of a server neither data nor
+// ticket. First come the basic checks, the plan's: path and host name, or a pin, or the issuer of a client's
+// certificate. Then comes the program's own callback, which can only refuse. Undecided means no: whatever throws refuses,
+// and so does the deadline. What arrives meanwhile is kept, and not decrypted. To refuse means: what the gate held is
+// dropped, an alert is sent, and the connection is invalidated.
+//
+// open: in both directions. finishing: one side has said close_notify, the other may still speak. closed: both have.
+// invalidated: everything else that can happen. The two ends are final and reached once; then the engine is destroyed,
+// `wireClose` is called, and every call throws an InvalidatedError.
+//
+// Invariants
+//
+// 1. `peer` is null until the peer has been accepted. No plaintext is accepted from or given to the application before.
+// 2. Whatever arrives, no method hangs or throws anything but a TlacacocaError, or a TypeError for misuse.
+// 3. The end of the wire is no end of the data: without a close_notify it is a TruncatedError.
+// 4. What is kept in memory is bounded by `limits`, in every state.
+// 5. `wireClose` comes once, after the last `writeToWire`.
+//
+// Time: the connection asks its clock but sets no timer. `nextDeadline` says when `tick` should be called.
+
+import type { Certificate } from '../../certificate/certificate.ts'
+import type { Peer, TLSVersion } from '../../certificate/peer.ts'
+import {
+  type AlertLevel,
+  AlertUnavailableError,
+  BadTLSDataError,
+  BufferFullError,
+  ConnectionError,
+  InvalidatedError,
+  TruncatedError,
+} from '../../errors.ts'
+import { show } from '../../internal/arguments.ts'
+import { deferred } from '../../internal/deferred.ts'
+import { AlertCode, alertName, resolveAlertLevel } from '../alert.ts'
+import { type ClientHelloInfo, readClientHello } from '../client-hello.ts'
+import { type ConnectionInfo, connectionInfo } from './connection-info.ts'
+import { Engine, type EngineSink } from './engine.ts'
+import { alertUnavailable, endedByOurAlert, engineFailure, Refusal, refusalOf } from './failures.ts'
+import type { MaybePromise } from './maybe-promise.ts'
+import type { Identity, Plan } from './plan.ts'
+import { type Accepted, verifyPeer } from './verification.ts'
+
+/** Where a connection stands; the head of the file that implements it explains each. */
+export type ConnectionState = 'hello' | 'handshaking' | 'verifying' | 'open' | 'finishing' | 'closed' | 'invalidated'
+
+/** How a connection ended: both sides said close_notify, or something went wrong. */
+export type CloseReason = { readonly kind: 'finished' } | { readonly kind: 'failed'; readonly error: Error }
+
+/**
+ * Looks at the peer after the basic checks have accepted it. The list is what the peer sent, its own certificate first;
+ * on a server it is empty if the client has none. The value that is returned means nothing. To refuse, throw: a
+ * {@link VerificationRefused} names the alert that the peer gets. `connection.sendAlert` may be called, too.
+ */
+export type VerifyCallback = (chain: readonly Certificate[], connection: Connection) => void | Promise<void>
+
+/** @internal Where a connection puts everything. None of the calls may throw. */
+export interface ConnectionSink {
+  /** `confirm` asks for more. */
+  wire(parts: readonly Uint8Array[], confirm: () => void): void
+  close(immediate: boolean): void
+  /** Null: `dataFromWire` returns it. */
+  readonly data: ((chunk: Buffer) => void) | null
+  readonly verify: VerifyCallback | null
+  /** `nextDeadline` is another one now. */
+  deadlineChanged(): void
+  opened(): void
+  peerFinished(): void
+  failed(error: Error): void
+}
+
+const MADE = Symbol('made')
+const NOTHING = new Uint8Array(0)
+
+/** Made by `start` of a {@link ClientTLS} or a {@link ServerTLS}. */
+export class Connection implements AsyncDisposable {
+  readonly #plan: Plan
+  #sink: ConnectionSink = NOWHERE
+  readonly #established = deferred<ConnectionInfo>()
+  readonly #closed = deferred<CloseReason>()
+  /** Tells the verifier that nobody waits for it any more. */
+  readonly #abandoned = new AbortController()
+  #state: ConnectionState = 'hello'
+  #failure: Error | null = null
+  #engine: Engine | null = null
+  #identity: Identity | null = null
+  #clientHello: ClientHelloInfo | null = null
+  #accepted: Accepted | null = null
+  #info: ConnectionInfo | null = null
+  #proven = false
+  /** From the wire, kept until the state allows to go on. */
+  #pending: Uint8Array[] = []
+  #pendingBytes = 0
+  #handshakeBytes = 0
+  #helloNeeds = 1
+  #receiving = false
+  /** From the application, kept until the connection is open. */
+  #queue: Uint8Array[] = []
+  #queuedBytes = 0
+  /** Decrypted, for whoever reads by `dataFromWire`. */
+  #plaintext: Buffer[] = []
+  /** `applicationFinished` was called; our close_notify has left; the peer's has come. */
+  #finishing = false
+  #onFinished: () => void = () => {}
+  #finished = false
+  #peerFinished = false
+  #deadline: number | null = null
+  #handshakeSpentMs = 0
+  #handshakeSince = 0
+
+  /** @internal */
+  constructor(made: symbol, plan: Plan) {
+    if (made !== MADE) throw new TypeError('a Connection comes from ClientTLS or ServerTLS and cannot be constructed')
+    this.#plan = plan
+    // Nobody has to look at it; whoever does is told.
+    this.#established.promise.catch(() => {})
+  }
+
+  /** @internal */
+  static start(plan: Plan, sinkFor: (connection: Connection) => ConnectionSink): Connection {
+    const connection = new Connection(MADE, plan)
+    connection.#sink = sinkFor(connection)
+    connection.#begin()
+    return connection
+  }
+
+  get state(): ConnectionState {
+    return this.#state
+  }
+
+  /** The peer, once it has been accepted: of a client a `VerifiedPeer`. Null before, and if there is no certificate. */
+  get peer(): Peer | null {
+    return this.#accepted?.peer ?? null
+  }
+
+  /** What was agreed on. Null until the connection is open; it stays when the connection is over. */
+  get info(): ConnectionInfo | null {
+    return this.#info
+  }
+
+  /** Fulfilled when the connection is open; rejected with the error that prevented it. */
+  get established(): Promise<ConnectionInfo> {
+    return this.#established.promise
+  }
+
+  /** Fulfilled when the connection is over, however it ended; never rejected. */
+  get closed(): Promise<CloseReason> {
+    return this.#closed.promise
+  }
+
+  /** When `tick` should be called, in milliseconds since 1970 by the clock of the settings; null for never. */
+  get nextDeadline(): number | null {
+    return this.#deadline
+  }
+
+  /** @internal How long it is until then. */
+  get remainingMs(): number | null {
+    return this.#deadline === null ? null : this.#deadline - this.#plan.clock()
+  }
+
+  /**
+   * Whether more from the wire is welcome. False while much of it waits for a decision; it is still kept, up to
+   * `limits.maxBufferedBytes`.
+   */
+  get wantsWire(): boolean {
+    return this.#pendingBytes < WELCOME_BYTES
+  }
+
+  /**
+   * Takes bytes from the wire, in any portions, and sends what there is to answer.
+   *
+   * @returns The plaintext that this call made available, or that came late after the last one; nothing if `start` was
+   *   given a `data` callback, which then has got it.
+   * @throws {TLSAlertError} If the peer ended the connection by an alert.
+   * @throws {BadTLSDataError} If the bytes are not what TLS allows here, or go beyond a limit; the peer was told.
+   * @throws {InvalidatedError} If the connection was over before.
+   * @throws What a verify callback threw, if it did so at once. What it throws later is in `closed`.
+   */
+  dataFromWire(input: Uint8Array): Uint8Array {
+    requireBytes('input', input)
+    this.#requireAlive()
+    // Ours to keep: the caller may use its buffer again, and some of it may have to wait.
+    this.receive(input.length === 0 ? NOTHING : Uint8Array.prototype.slice.call(input))
+    if (this.#failure !== null) throw this.#failure
+    return this.#takePlaintext()
+  }
+
+  /** @internal The same for bytes that nobody changes; what goes wrong is told to the sink. */
+  receive(input: Uint8Array): void {
+    if (this.#isOver() || input.length === 0 || this.#peerFinished) return
+    if (this.#receiving || this.#engine === null || this.#state === 'verifying') {
+      this.#keep(input)
+      if (!this.#receiving && this.#state === 'hello') this.#readHello()
+      return
+    }
+    this.#feed(input)
+    this.#feedPending()
+  }
+
+  /**
+   * Encrypts data and sends it. Before the connection is open, it is kept until then.
+   *
+   * @throws {InvalidatedError} If the connection is over, or `applicationFinished` was called.
+   * @throws {BufferFullError} If more than `limits.maxBufferedBytes` would have to be kept; none of it was taken.
+   */
+  dataFromApplication(output: Uint8Array): void {
+    requireBytes('output', output)
+    this.#requireAlive()
+    if (this.#finishing) throw new InvalidatedError('the application has finished this direction already')
+    if (this.#info !== null) {
+      this.#engine?.write([Uint8Array.prototype.slice.call(output)])
+      return
+    }
+    const { maxBufferedBytes } = this.#plan.limits
+    if (this.#queuedBytes + output.length > maxBufferedBytes) {
+      throw new BufferFullError(`before the connection is open, at most ${maxBufferedBytes} bytes are kept`)
+    }
+    this.#queue.push(Uint8Array.prototype.slice.call(output))
+    this.#queuedBytes += output.length
+  }
+
+  /** @internal For an open connection: `done` is called when the wire has taken it. */
+  write(chunks: readonly Uint8Array[], done: () => void): void {
+    this.#engine?.write(chunks, done)
+  }
+
+  /**
+   * Says close_notify, after everything that was written. The other direction stays open.
+   *
+   * @throws {InvalidatedError} If the connection is over.
+   */
+  applicationFinished(): void {
+    this.#requireAlive()
+    this.finish()
+  }
+
+  /** @internal `done` is called when the wire has taken the close_notify. */
+  finish(done: () => void = () => {}): void {
+    if (this.#finishing || this.#isOver()) return
+    this.#finishing = true
+    this.#onFinished = done
+    if (this.#info !== null) this.#end()
+  }
+
+  /**
+   * Sends an alert. It leaves after everything that was written, and the peer reads exactly this one. A fatal alert ends
+   * the connection, and so does `user_canceled`; `close_notify` is the same as {@link applicationFinished}.
+   *
+   * @param level - Needed where the standard leaves it open: see {@link InvalidAlertLevel}.
+   * @throws {InvalidAlertLevel} If the alert may not have this level, or needs one.
+   * @throws {AlertUnavailableError} If the peer could not read it as the connection stands. After a fatal one the
+   *   connection is over all the same.
+   * @throws {InvalidatedError} If the connection is over.
+   */
+  sendAlert(code: AlertCode, level?: AlertLevel): void {
+    this.#requireAlive()
+    const resolved = resolveAlertLevel(code, level, this.#version())
+    if (code === AlertCode.close_notify) return this.finish()
+    const ends = resolved === 'fatal' || code === AlertCode.user_canceled
+    if (!ends && !this.#isClear()) {
+      throw new AlertUnavailableError(`a warning (${alertName(code)}) cannot be sent by itself once TLS encrypts`)
+    }
+    const done = (sent: boolean): void => {
+      if (ends) this.#invalidate(sent ? endedByOurAlert(code) : alertUnavailable(code))
+    }
+    if (this.#sendAlert(resolved, code, done)) return
+    if (ends) this.#invalidate(alertUnavailable(code))
+    throw alertUnavailable(code)
+  }
+
+  /**
+   * Tells the connection that nothing more comes from the wire. Unless the peer has said close_notify before, the
+   * connection ends with a {@link TruncatedError}. Does nothing if it is over.
+   */
+  wireFinished(cause?: Error): void {
+    if (this.#isOver() || this.#peerFinished) return
+    const options = cause === undefined ? undefined : { cause }
+    const judge = (): void => {
+      if (this.#isOver() || this.#peerFinished) return
+      const message = this.#info === null ? 'the connection ended during the handshake' : undefined
+      this.#invalidate(new TruncatedError(message, options))
+    }
+    // OpenSSL has seen all of it, but Node tells of a close_notify or an alert a little later.
+    if (this.#engine === null || this.#state === 'verifying') judge()
+    else setImmediate(judge)
+  }
+
+  /**
+   * Acts on deadlines that have passed. Call it when {@link Connection.nextDeadline} has come; any other time does no harm.
+   */
+  tick(): void {
+    if (this.#deadline === null || this.#plan.clock() < this.#deadline) return
+    const what = this.#state === 'verifying' ? 'the peer was neither accepted nor refused' : 'there was no handshake'
+    this.#invalidate(new ConnectionError('ERR_TLACACOCA_TIMEOUT', `${what} in time`))
+  }
+
+  /**
+   * Derives a secret that only the two ends of this connection share (RFC 5705, RFC 8446 section 7.5).
+   *
+   * @throws {InvalidatedError} If the connection is not open.
+   */
+  exportKeyingMaterial(length: number, label: string, context?: Uint8Array): Uint8Array {
+    if (this.#engine === null || this.#info === null || this.#isOver()) throw new InvalidatedError('it is not open')
+    const buffer = context === undefined ? undefined : Buffer.from(context)
+    return this.#engine.tls.exportKeyingMaterial(length, label, buffer as Buffer)
+  }
+
+  /** Gives the connection up: nothing more is sent, and the peer is not told. Does nothing if it is over. */
+  destroy(reason?: Error): void {
+    this.#invalidate(reason ?? new ConnectionError('ERR_TLACACOCA_ABORTED', 'the connection was given up'))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.destroy()
+  }
+
+  // hello
+
+  #begin(): void {
+    const plan = this.#plan
+    if (plan.side === 'server') {
+      this.#waitForHandshake()
+      return
+    }
+    this.#wait(plan.timeouts.certificateMs)
+    this.#await(
+      () => plan.begin(),
+      (identity) => {
+        this.#waitForHandshake()
+        this.#start(identity)
+      },
+    )
+  }
+
+  /** Reads the hello of a client as soon as all of it is there. */
+  #readHello(): void {
+    const plan = this.#plan
+    // A client has its own hello to send first; what a server says before that is kept.
+    if (plan.side !== 'server' || this.#clientHello !== null || this.#pendingBytes < this.#helloNeeds) return
+    const bytes = Buffer.concat(this.#pending)
+    const reading = readClientHello(bytes)
+    if (reading.kind === 'incomplete') {
+      this.#pending = [bytes]
+      this.#helloNeeds = reading.need
+    } else if (reading.kind === 'other') {
+      this.#start({ secureContext: plan.withoutCertificate, chain: null })
+    } else {
+      const { hello } = reading
+      this.#clientHello = hello
+      this.#await(
+        () => plan.choose(hello),
+        (identity) => {
+          if (identity === null) throw unknownName(hello.sni)
+          this.#start(identity)
+        },
+      )
+    }
+  }
+
+  #start(identity: Identity): void {
+    const plan = this.#plan
+    this.#identity = identity
+    this.#state = 'handshaking'
+    const client = plan.side === 'client' ? plan : null
+    this.#engine = new Engine(
+      {
+        side: plan.side,
+        secureContext: identity.secureContext,
+        alpn: plan.alpn,
+        serverName: client?.serverName ?? null,
+        requestCertificate: plan.side === 'server' && plan.requestsCertificate,
+        recordsServerFlight: client !== null && client.answerRequest !== null,
+      },
+      this.#engineSink(),
+    )
+    this.#feedPending()
+  }
+
+  // handshaking
+
+  #engineSink(): EngineSink {
+    return {
+      wire: (parts, confirm) => {
+        if (!this.#isOver()) this.#sink.wire(parts, confirm)
+      },
+      plaintext: (chunk) => {
+        if (this.#sink.data === null) this.#plaintext.push(chunk)
+        else if (!this.#isOver()) this.#sink.data(chunk)
+      },
+      proven: () => this.#verify(),
+      established: () => this.#open(),
+      ended: () => this.#peerEnded(),
+      failed: (error, alert) => this.#invalidate(engineFailure(error, alert)),
+    }
+  }
+
+  #feed(input: Uint8Array): void {
+    if (!this.#proven) {
+      const { maxHandshakeBytes } = this.#plan.limits
+      this.#handshakeBytes += input.length
+      if (this.#handshakeBytes > maxHandshakeBytes) {
+        const error = new BadTLSDataError(`the handshake of the peer has more than ${maxHandshakeBytes} bytes`)
+        this.#refuse(new Refusal(error, AlertCode.illegal_parameter))
+        return
+      }
+    }
+    this.#receiving = true
+    this.#engine?.feed(input)
+    this.#receiving = false
+  }
+
+  #keep(input: Uint8Array): void {
+    const { maxBufferedBytes, maxHandshakeBytes } = this.#plan.limits
+    const limit = this.#state === 'hello' ? Math.min(maxHandshakeBytes, maxBufferedBytes) : maxBufferedBytes
+    this.#pending.push(input)
+    this.#pendingBytes += input.length
+    if (this.#pendingBytes > limit) {
+      const error = new BadTLSDataError(`the peer sent more than ${limit} bytes before it could have an answer`)
+      this.#refuse(new Refusal(error, AlertCode.unexpected_message))
+    }
+  }
+
+  #feedPending(): void {
+    while (this.#pending.length > 0 && this.#engine !== null && !this.#receiving && this.#state !== 'verifying') {
+      const next = this.#pending.shift() as Uint8Array
+      this.#pendingBytes -= next.length
+      this.#feed(next)
+    }
+  }
+
+  // verifying
+
+  #verify(): void {
+    this.#proven = true
+    this.#state = 'verifying'
+    this.#handshakeSpentMs += this.#plan.clock() - this.#handshakeSince
+    this.#wait(this.#plan.timeouts.verifyMs)
+    this.#await(
+      () =>
+        verifyPeer({
+          engine: this.#engine as Engine,
+          plan: this.#plan,
+          version: this.#version(),
+          clientHello: this.#clientHello,
+          signal: this.#abandoned.signal,
+          askProgram: (chain) => (this.#isOver() ? undefined : this.#sink.verify?.(chain, this)),
+        }),
+      (accepted) => {
+        this.#accepted = accepted
+        this.#accept()
+      },
+    )
+  }
+
+  #accept(): void {
+    this.#state = 'handshaking'
+    this.#waitForHandshake()
+    this.#engine?.release()
+    this.#feedPending()
+  }
+
+  // open
+
+  #open(): void {
+    const engine = this.#engine as Engine
+    const plan = this.#plan
+    this.#state = 'open'
+    this.#wait(null)
+    this.#info = connectionInfo(engine, {
+      version: this.#version() as TLSVersion,
+      serverName: plan.side === 'client' ? plan.serverName : (this.#clientHello?.sni ?? null),
+      clientHello: this.#clientHello,
+      peerChain: this.#accepted?.chain ?? [],
+      localChain: this.#identity?.chain ?? null,
+    })
+    if (this.#queue.length > 0) engine.write(this.#queue.splice(0))
+    this.#queuedBytes = 0
+    this.#established.resolve(this.#info)
+    this.#sink.opened()
+    if (this.#finishing) this.#end()
+  }
+
+  #end(): void {
+    this.#state = 'finishing'
+    this.#engine?.end(() => {
+      this.#finished = true
+      this.#onFinished()
+      this.#closeIfDone()
+    })
+  }
+
+  #peerEnded(): void {
+    if (this.#isOver()) return
+    this.#peerFinished = true
+    this.#state = 'finishing'
+    this.#pending = []
+    this.#pendingBytes = 0
+    this.#sink.peerFinished()
+    this.#closeIfDone()
+  }
+
+  // closed and invalidated
+
+  #closeIfDone(): void {
+    if (!this.#finished || !this.#peerFinished || this.#isOver()) return
+    this.#state = 'closed'
+    this.#tearDown()
+    this.#sink.close(false)
+    this.#closed.resolve({ kind: 'finished' })
+  }
+
+  /** Invalidates the connection, after an alert that says why. */
+  #refuse({ reason, alert }: Refusal): void {
+    if (this.#isOver()) return
+    const level = resolveAlertLevel(alert, alert === AlertCode.user_canceled ? 'warning' : 'fatal', null)
+    // If it cannot be sent there is nobody to tell: the program gets the reason in any case.
+    if (!this.#sendAlert(level, alert, () => this.#invalidate(reason))) this.#invalidate(reason)
+  }
+
+  /** Sends an alert of our own; `user_canceled`, which ends nothing by itself, with a close_notify behind it. */
+  #sendAlert(level: AlertLevel, code: number, done: (sent: boolean) => void): boolean {
+    const alerts = [{ level, code }]
+    if (code === AlertCode.user_canceled) alerts.push({ level: 'warning', code: AlertCode.close_notify })
+    if (this.#engine !== null) return this.#engine.sendAlerts(alerts, done)
+    // Before the first hello an alert is sent in clear (RFC 8446 section 6), as a record of TLS 1.2 like all of them.
+    this.#sink.wire(
+      alerts.map((alert) => Uint8Array.of(21, 3, 3, 0, 2, alert.level === 'fatal' ? 2 : 1, alert.code)),
+      () => {},
+    )
+    done(true)
+    return true
+  }
+
+  #invalidate(error: Error): void {
+    if (this.#isOver()) return
+    this.#state = 'invalidated'
+    this.#failure = error
+    this.#tearDown()
+    this.#abandoned.abort(error)
+    this.#sink.close(true)
+    this.#sink.failed(error)
+    this.#established.reject(error)
+    this.#closed.resolve({ kind: 'failed', error })
+  }
+
+  #tearDown(): void {
+    this.#wait(null)
+    this.#pending = []
+    this.#pendingBytes = 0
+    this.#queue = []
+    this.#queuedBytes = 0
+    this.#engine?.destroy()
+  }
+
+  // helpers
+
+  /** Goes on with what a question answers, now or later, unless the connection is over by then. */
+  #await<Value>(question: () => MaybePromise<Value>, next: (value: Value) => void): void {
+    const fail = (thrown: unknown): void => this.#refuse(refusalOf(thrown))
+    const proceed = (value: Value): void => {
+      if (this.#isOver()) return
+      try {
+        next(value)
+      } catch (error) {
+        fail(error)
+      }
+    }
+    let answer: MaybePromise<Value>
+    try {
+      answer = question()
+    } catch (error) {
+      fail(error)
+      return
+    }
+    if (answer instanceof Promise) answer.then(proceed, fail)
+    else proceed(answer)
+  }
+
+  /** What is left of the time for the handshake; that of the verifier does not count. */
+  #waitForHandshake(): void {
+    const { handshakeMs } = this.#plan.timeouts
+    this.#handshakeSince = this.#plan.clock()
+    this.#wait(handshakeMs === null ? null : Math.max(0, handshakeMs - this.#handshakeSpentMs))
+  }
+
+  #takePlaintext(): Uint8Array {
+    const [first] = this.#plaintext
+    if (first === undefined) return NOTHING
+    const all = this.#plaintext.length === 1 ? first : Buffer.concat(this.#plaintext)
+    this.#plaintext = []
+    return all
+  }
+
+  #wait(milliseconds: number | null): void {
+    this.#deadline = milliseconds === null ? null : this.#plan.clock() + milliseconds
+    this.#sink.deadlineChanged()
+  }
+
+  #version(): TLSVersion | null {
+    return this.#engine?.serverHello?.version ?? null
+  }
+
+  /** Whether what leaves now is not encrypted. */
+  #isClear(): boolean {
+    const version = this.#version()
+    return version === null || (version === 'TLSv1.2' && this.#accepted === null)
+  }
+
+  #isOver(): boolean {
+    return this.#state === 'closed' || this.#state === 'invalidated'
+  }
+
+  #requireAlive(): void {
+    if (this.#state === 'closed') throw new InvalidatedError('the connection is closed')
+    if (this.#failure !== null) {
+      throw new InvalidatedError('the connection was invalidated before', { cause: this.#failure })
+    }
+  }
+}
+
+function requireBytes(name: string, value: unknown): asserts value is Uint8Array {
+  if (!(value instanceof Uint8Array)) throw new TypeError(`"${name}" expected a Uint8Array, got ${show(value)}`)
+}
+
+function unknownName(sni: string | null): Refusal {
+  const whom = sni === null ? 'a client that names no host' : `the name ${show(sni)}`
+  const reason = new ConnectionError('ERR_TLACACOCA_UNKNOWN_SERVER_NAME', `there is no certificate for ${whom}`)
+  return new Refusal(reason, AlertCode.unrecognized_name)
+}
+
+/** More than this is not welcome while it has to wait: four records of the largest size. */
+const WELCOME_BYTES = 64 * 1024
+
+const NOWHERE: ConnectionSink = {
+  wire: () => {},
+  close: () => {},
+  data: null,
+  verify: null,
+  deadlineChanged: () => {},
+  opened: () => {},
+  peerFinished: () => {},
+  failed: () => {},
+}

@@ -1,0 +1,15 @@
+// Values that may take their time. What is answered at once is acted on in the same turn, so that a connection whose
+// questions are all answered at once needs no turn of the event loop of its own.
+
+export type MaybePromise<Value> = Value | Promise<Value>
+
+/**
+ * Goes on with a value, now or later. What `next` throws is thrown, or rejects. (Not called `then`: a module that exports
+ * that cannot be imported with `import()`.)
+ */
+export function andThen<Value, Result>(
+  value: MaybePromise<Value>,
+  next: (value: Value) => MaybePromise<Result>,
+): MaybePromise<Result> {
+  return value instanceof Promise ? value.then(next) : next(value)
+}

@@ -1,0 +1,54 @@
+// What a server of TLS 1.3 says in its handshake under encryption, such as its wish for a certificate. OpenSSL reads it
+// and tells Node nothing; who keeps the bytes and has the secret can read it as well.
+
+import { fromHex } from './keylog.ts'
+import { MessageBoundaries } from './message-boundaries.ts'
+import { erase, recordSuite, trafficKeys } from './record-keys.ts'
+import { openRecord } from './record-protection.ts'
+import { RecordWalker } from './record-walker.ts'
+
+const APPLICATION_DATA = 23
+const HANDSHAKE = 22
+const FINISHED = 20
+// OpenSSL takes chains of up to 100 KiB; there are lists of authorities besides.
+const MAX_BYTES = 262_144
+
+/**
+ * The handshake messages of a server that are encrypted, up to its Finished, one after the other. What comes before them
+ * in clear is passed over; what cannot be opened, or goes beyond 256 KiB, ends them.
+ *
+ * @param records - Everything that came from the server, from its first byte.
+ * @param secretHex - The `SERVER_HANDSHAKE_TRAFFIC_SECRET` of Node's 'keylog' event.
+ * @param cipherSuite - The number of the suite that the server chose.
+ * @throws {RangeError} If the suite is none of TLS 1.3, or the secret is none.
+ */
+export function openServerHandshake13(records: Uint8Array, secretHex: string, cipherSuite: number): Uint8Array {
+  const suite = recordSuite(cipherSuite)
+  if (suite?.version !== 'TLSv1.3') throw new RangeError(`"cipherSuite" expected one of TLS 1.3, got ${cipherSuite}`)
+  const secret = fromHex(Buffer.from(secretHex, 'latin1'))
+  // Not shown: it may be a secret with a mistake in it.
+  if (secret === null) throw new RangeError('"secretHex" expected hexadecimal digits')
+  const keys = trafficKeys(suite, secret)
+  const messages = new MessageBoundaries()
+  const parts: Uint8Array[] = []
+  let sequence = 0
+  let bytes = 0
+  let done = false
+  const walker = new RecordWalker(
+    (type, length) => (type === APPLICATION_DATA && !done ? length : 0),
+    (type, kept) => {
+      if (done || type !== APPLICATION_DATA) return
+      const content = openRecord(keys, sequence++, type, kept)
+      if (content === null || content.type !== HANDSHAKE) {
+        done = true
+        return
+      }
+      bytes += content.bytes.length
+      done = bytes > MAX_BYTES || messages.push(content.bytes).includes(FINISHED)
+      if (bytes <= MAX_BYTES) parts.push(content.bytes)
+    },
+  )
+  walker.walk(records)
+  erase(secret, keys)
+  return Buffer.concat(parts)
+}
