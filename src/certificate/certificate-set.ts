@@ -9,17 +9,12 @@ import {
 } from '../errors.ts'
 import { requireBoolean, requireOptions, requireString, show } from '../internal/arguments.ts'
 import { reading } from '../internal/atomic-file.ts'
-import { assembleChains, claimsAuthority } from './chain.ts'
-import { type Member, requireReadable } from './chain-rules.ts'
+import { assembleChains } from './chain.ts'
+import { claimsAuthority } from './chain-family.ts'
+import { type Member, requireReadable } from './chain-members.ts'
+import { type ChainPemOptions, type KeyedChainFiles, PEM_OPTIONS, readPemOptions } from './chain-options.ts'
 import { keysIn, membersIn } from './chain-source.ts'
-import {
-  type ChainPemOptions,
-  KeyedChain,
-  type KeyedChainFiles,
-  keyedChain,
-  PEM_OPTIONS,
-  readPemOptions,
-} from './keyed-chain.ts'
+import { KeyedChain, keyedChain } from './keyed-chain.ts'
 import { requireLabels, strictBlocks } from './strict-pem.ts'
 
 /** How {@link CertificateSet.fromPem} reads. */

@@ -13,7 +13,7 @@
 import { hash, type KeyObject, X509Certificate } from 'node:crypto'
 import { CertificateError } from '../errors.ts'
 import { requireDate } from '../internal/arguments.ts'
-import { DerElement, DerReader, integerBytes, malformed, smallInteger, TAG, timeOf } from './der.ts'
+import { DerElement, DerReader, integerBytes, malformed, signedHex, smallInteger, TAG, timeOf } from './der.ts'
 import { type DistinguishedName, readName } from './distinguished-name.ts'
 import {
   type CertificateExtension,
@@ -21,6 +21,7 @@ import {
   type KeyUsage,
   NO_ALT_NAMES,
   readAuthorityKeyIdentifier,
+  readAuthoritySerialNumber,
   readBasicConstraints,
   readExtendedKeyUsage,
   readExtensions,
@@ -210,6 +211,11 @@ export class Certificate {
     return this.#read(EXTENSION.authorityKeyIdentifier, readAuthorityKeyIdentifier)
   }
 
+  /** @internal The serial number of the issuer's certificate in lower-case hex; null if it is not given. */
+  get authoritySerialNumber(): string | null {
+    return this.#read(EXTENSION.authorityKeyIdentifier, readAuthoritySerialNumber)
+  }
+
   /**
    * All extensions, in order. The same one twice is an error. They are read whatever the version says: programs that
    * forget to set it to 3 exist, and TLS libraries heed their extensions.
@@ -342,12 +348,4 @@ export class Certificate {
     const extension = this.#readExtensions().find((each) => each.oid === oid)
     return extension === undefined ? null : reader(extension.value)
   }
-}
-
-/** An integer in two's complement as hex of its magnitude, with a minus sign if it is negative. */
-function signedHex(octets: Uint8Array): string {
-  const hex = Buffer.from(octets).toString('hex')
-  if ((octets[0] ?? 0) < 0x80) return hex.length > 2 && hex.startsWith('00') ? hex.slice(2) : hex
-  const magnitude = ((1n << BigInt(octets.length * 8)) - BigInt(`0x${hex}`)).toString(16)
-  return `-${magnitude.padStart(magnitude.length + (magnitude.length % 2), '0')}`
 }

@@ -14,7 +14,7 @@ export interface Member {
   readonly place: Place | null
 }
 
-/** @internal @throws {ChainError} CHAIN_CERTIFICATE_MALFORMED if the block is no certificate at all. */
+/** The certificate in a block. @throws {ChainError} CHAIN_CERTIFICATE_MALFORMED if it is none. */
 export function certificateAt(block: PemBlock, place: Place): Certificate {
   try {
     return Certificate.from({ raw: block.der })
@@ -24,34 +24,38 @@ export function certificateAt(block: PemBlock, place: Place): Certificate {
   }
 }
 
-/** @internal What to call a certificate: its subject, and where it is. It throws if the name is malformed. */
+/** What to call a certificate: its subject, and where it is. It throws if the name is malformed. */
 export function describe({ certificate, place }: Member): string {
   return place === null ? subjectOf(certificate) : `${subjectOf(certificate)} (${placeText(place)})`
 }
 
-/** @internal What an error says about certificates apart from its message. */
+/** What an error says about certificates apart from its message. */
 export function factsAbout(...members: readonly Member[]): { subjects: readonly string[]; line?: number } {
   const line = members[0]?.place?.line
   const subjects = members.map(({ certificate }) => String(certificate.subject))
   return line === undefined ? { subjects } : { subjects, line }
 }
 
+/** The same for several. A long list says how many there are besides. */
+export function describeAll(members: readonly Member[]): string {
+  const shown = members.slice(0, MAX_SHOWN).map(describe).join(', ')
+  return members.length <= MAX_SHOWN ? shown : `${shown} and ${members.length - MAX_SHOWN} more`
+}
+
+const MAX_SHOWN = 5
+
 /**
- * @internal Checks that a certificate can be read in every part, and has nothing in it that readers understand
- * differently.
+ * Checks that a certificate can be read in every part, and has no name in it that readers understand differently.
  *
- * @throws {ChainError} CHAIN_CERTIFICATE_MALFORMED or CHAIN_CRITICAL_EXTENSION.
+ * @throws {ChainError} CHAIN_CERTIFICATE_MALFORMED
  */
 export function requireReadable(member: Member): void {
   const { certificate } = member
   const problem = malformation(certificate)
-  if (problem !== null) {
-    throw unusable(problem, member.place, subjectIfReadable(certificate))
-  }
-  refuse(member, extensionRefusal(certificate), 'leave the extension out or mark it as not critical')
+  if (problem !== null) throw unusable(problem, member.place, subjectIfReadable(certificate))
 }
 
-/** @internal The same certificate twice is an error, by SHA-256 of its DER. */
+/** The same certificate twice is an error, by SHA-256 of its DER. */
 export function requireDistinct(members: readonly Member[]): void {
   const seen = new Map<string, Member>()
   for (const member of members) {
@@ -109,6 +113,7 @@ const FACTS = [
   'extendedKeyUsage',
   'subjectKeyIdentifier',
   'authorityKeyIdentifier',
+  'authoritySerialNumber',
   'keySize',
   'signatureAlgorithm',
 ] as const

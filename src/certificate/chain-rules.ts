@@ -1,10 +1,10 @@
 // What every certificate of a chain must be, and what a chain of ours must be as a whole, by the same rules that a
 // stranger would check it with (path-rules.ts). What is different is that it is ours: we can say what to mend.
 
-import { CertificateError, ChainError } from '../errors.ts'
-import { requireBoolean, requireDate, requireOneOf, show } from '../internal/arguments.ts'
-import { Certificate } from './certificate.ts'
-import { isSelfSigned } from './issuance.ts'
+import { ChainError } from '../errors.ts'
+import { describe, factsAbout, type Member } from './chain-members.ts'
+import type { Rules } from './chain-options.ts'
+import { isFalselySelfSigned } from './issuance.ts'
 import { nameConstraintRefusal } from './name-constraints.ts'
 import {
   authorityRefusal,
@@ -13,78 +13,22 @@ import {
   leafUseRefusal,
   lengthRefusal,
   type PathProblem,
-  type PathPurpose,
   purposeRefusal,
   type Refusal,
   signatureRefusal,
   subjectOf,
 } from './path-rules.ts'
-import type { PemBlock } from './pem.ts'
 import { smallExponentOf } from './strength.ts'
-import { type Place, placeText } from './strict-pem.ts'
+import { placeText } from './strict-pem.ts'
 
-/**
- * How strict to be about what the small web has. `smallweb` takes a self-signed certificate that is marked as an
- * authority for the leaf, which is what `openssl req -x509` makes, and weak signatures and keys for client identities,
- * whom nobody recognises by a signature. `pkix` takes neither.
- */
-export type ChainRules = 'smallweb' | 'pkix'
-
-/** What a chain of ours must be. */
-export interface ChainOptions {
-  /** Default `smallweb`. */
-  readonly rules?: ChainRules
-  /** Whether a server shows the chain or a client. Default `server`. */
-  readonly purpose?: PathPurpose
-  /** Whether certificates in another order than leaf to root are an error; otherwise they are sorted. Default false. */
-  readonly strictOrder?: boolean
-  /** Whether a server's certificate may be one of version 1 or 2. Those of clients may with `smallweb`. Default false. */
-  readonly allowVersion1?: boolean
-  /** The instant at which to judge the dates. Default: now. */
-  readonly at?: Date
-}
-
-/** @internal The same with all defaults in place. */
-export interface Rules {
-  readonly selfIssuedLeaf: boolean
-  readonly allowWeak: boolean
-  readonly allowVersion1: boolean
-  readonly purpose: PathPurpose
-  readonly strictOrder: boolean
-  readonly at: Date
-}
-
-/** @internal The names of the options, for `requireOptions`. */
-export const CHAIN_OPTIONS = ['rules', 'purpose', 'strictOrder', 'allowVersion1', 'at', 'roots'] as const
-
-/** @internal @throws {TypeError | RangeError} If an option is wrong. */
-export function rulesOf(options: ChainOptions): Rules {
-  const {
-    rules = 'smallweb',
-    purpose = 'server',
-    strictOrder = false,
-    allowVersion1 = false,
-    at = new Date(),
-  } = options
-  requireOneOf('rules', rules, ['smallweb', 'pkix'])
-  requireOneOf('purpose', purpose, ['server', 'client'])
-  requireBoolean('strictOrder', strictOrder)
-  requireBoolean('allowVersion1', allowVersion1)
-  requireDate('at', at)
-  const lenient = rules === 'smallweb' && purpose === 'client'
-  return {
-    selfIssuedLeaf: rules === 'smallweb',
-    allowWeak: lenient,
-    allowVersion1: allowVersion1 || lenient,
-    purpose,
-    strictOrder,
-    // A Date can be changed by whoever passed it.
-    at: new Date(at),
-  }
+/** @internal No critical extension may be there that a reader might not know. */
+export function requireUnderstood(member: Member): void {
+  refuse(member, extensionRefusal(member.certificate), 'leave the extension out, or mark it as not critical')
 }
 
 /** @internal Checks what any member must be by itself, an authority or not. */
 export function requireSound(member: Member, rules: Rules): void {
+  requireUnderstood(member)
   const { certificate } = member
   if (certificate.version !== 3 && !rules.allowVersion1) {
     throw new ChainError(
@@ -103,13 +47,21 @@ export function requireKey(member: Member, allowWeak: boolean): void {
   refuse(member, refusal, 'make a new key: P-256, or RSA with 2048 bits')
 }
 
+/** @internal A certificate with nothing above it must not claim a signature of its own that it has not got. */
+export function requireOwnSignature(member: Member): void {
+  if (!isFalselySelfSigned(member.certificate)) return
+  const detail = `the signature of ${subjectOf(member.certificate)}, which names itself as its issuer, is wrong`
+  refuse(member, { problem: 'malformed', detail }, 'the certificate has been damaged, so copy it anew')
+}
+
 /**
  * @internal Checks a chain as a whole.
  *
  * @param chain - The leaf first; every member was issued by the next one.
+ * @param rooted - Whether the last one is a root, whose own signature nobody relies on.
  * @throws {ChainError} For the first rule that it breaks.
  */
-export function requireFitChain(chain: readonly Member[], rules: Rules): void {
+export function requireFitChain(chain: readonly Member[], rooted: boolean, rules: Rules): void {
   const certificates = chain.map(({ certificate }) => certificate)
   for (const [index, member] of chain.entries()) {
     const { certificate } = member
@@ -117,8 +69,7 @@ export function requireFitChain(chain: readonly Member[], rules: Rules): void {
       refuse(member, authorityRefusal(certificate), 'an issuer needs CA:TRUE, and keyCertSign if it lists key usages')
       refuse(member, lengthRefusal(certificate, certificates.slice(0, index)), 'it cannot issue through so many others')
     }
-    const anchor = index > 0 && index === chain.length - 1 && isSelfSigned(certificate)
-    if (!anchor && !rules.allowWeak) requireStrong(member)
+    if (!(rooted && index === chain.length - 1) && !rules.allowWeak) requireStrong(member)
     refuse(
       member,
       purposeRefusal(certificate, rules.purpose),

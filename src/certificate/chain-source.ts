@@ -1,8 +1,8 @@
 // Out of PEM text: the certificates and private keys of a heap, each with its place.
 
 import { PrivateKeyError } from '../errors.ts'
-import type { PlacedKey } from './chain.ts'
-import { certificateAt, type Member } from './chain-rules.ts'
+import type { PlacedKey } from './chain-keys.ts'
+import { certificateAt, type Member } from './chain-members.ts'
 import type { Passphrase } from './passphrase.ts'
 import { isPrivateKeyLabel } from './pem.ts'
 import { openPrivateKey } from './private-key.ts'

@@ -14,31 +14,29 @@
 import type { KeyObject } from 'node:crypto'
 import {
   ChainError,
-  ExtraneousPrivateKeyError,
   LeafCertificateHasNoPrivateKeyError,
   MoreThanOneLeafCertificateError,
   NoLeafCertificateError,
 } from '../errors.ts'
 import { show } from '../internal/arguments.ts'
-import type { Certificate } from './certificate.ts'
-import {
-  describe,
-  factsAbout,
-  type Member,
-  type Rules,
-  requireDistinct,
-  requireFitChain,
-  requireReadable,
-  requireSound,
-} from './chain-rules.ts'
-import { isIssuedBy, isSelfSigned, issuerKey, subjectKey } from './issuance.ts'
-import { matchesCertificate, publicHalf } from './private-key.ts'
-import { type Place, placeText } from './strict-pem.ts'
+import { Family } from './chain-family.ts'
+import { type Keyed, ownersOf, type PlacedKey, requireKeysOfLeaves } from './chain-keys.ts'
+import { describe, describeAll, factsAbout, type Member } from './chain-members.ts'
+import type { Rules } from './chain-options.ts'
+import { requireFitChain, requireOwnSignature } from './chain-rules.ts'
 
 /** A leaf with its key, and everything above it that is known: leaf first. */
 export interface Assembled {
   readonly members: readonly [Member, ...Member[]]
+  /** Whether the last one is a self-signed root, and not the leaf itself. */
+  readonly rooted: boolean
   readonly key: KeyObject
+}
+
+/** What goes in. */
+export interface Heap {
+  readonly members: readonly Member[]
+  readonly keys: readonly PlacedKey[]
 }
 
 /**
@@ -48,12 +46,13 @@ export interface Assembled {
  */
 export function assembleChain(heap: Heap, rules: Rules): Assembled {
   const family = new Family(heap.members, rules)
-  const owners = ownersOf(heap, true)
-  const leaf = onlyLeaf(family, owners, heap, rules)
-  const chain = finish(family, leaf, owners)
+  // That leaves share a key is not what is wrong with a chain that has two.
+  const keyed = ownersOf(heap.members, heap.keys, true)
+  const leaf = onlyLeaf(family, keyed, rules)
+  const chain = finish(family, leaf, keyed)
   requireNothingLeft(family, [chain])
   if (rules.strictOrder) requireOrder(heap.members, chain.members)
-  requireFitChain(chain.members, rules)
+  requireFitChain(chain.members, chain.rooted, rules)
   return chain
 }
 
@@ -65,39 +64,39 @@ export function assembleChain(heap: Heap, rules: Rules): Assembled {
  */
 export function assembleChains(heap: Heap, rules: Rules, allowSharedKey: boolean): Assembled[] {
   const family = new Family(heap.members, rules)
-  const owners = ownersOf(heap, allowSharedKey)
-  const plain = new Set(family.plainLeaves())
-  const marked = new Set(rules.selfIssuedLeaf ? family.markedLeaves(keyedBy(owners)) : [])
-  const leaves = heap.members.filter((each) => plain.has(each) || marked.has(each))
-  if (leaves.length === 0) throw noLeaf(heap.members, family, rules)
-  requireKeysOfLeaves(owners, leaves)
-  const chains = leaves.map((leaf) => finish(family, leaf, owners))
+  const keyed = ownersOf(heap.members, heap.keys, allowSharedKey)
+  const marked = rules.selfIssuedLeaf ? family.markedLeaves(keyed.keys()) : []
+  const leaves = new Set([...family.plainLeaves(), ...marked])
+  if (leaves.size === 0) throw noLeaf(family, rules)
+  requireKeysOfLeaves(keyed, leaves)
+  const chains = heap.members.filter((each) => leaves.has(each)).map((leaf) => finish(family, leaf, keyed))
   requireNothingLeft(family, chains)
-  for (const chain of chains) requireFitChain(chain.members, rules)
+  for (const { members, rooted } of chains) requireFitChain(members, rooted, rules)
   return chains
 }
 
 /** RFC 5280 has no limit; a path validator here stops at ten. */
 const MAX_CHAIN = 10
 
-function onlyLeaf(family: Family, owners: Owners, { members, keys }: Heap, rules: Rules): Member {
+function onlyLeaf(family: Family, keyed: Keyed, rules: Rules): Member {
   const plain = family.plainLeaves()
   // Without any key it is the key that is missing, and not the leaf.
-  const candidates = keys.length === 0 ? members : keyedBy(owners)
+  const candidates = keyed.size === 0 ? family.members : keyed.keys()
   const leaves = plain.length === 0 && rules.selfIssuedLeaf ? family.markedLeaves(candidates) : plain
   const [leaf, ...others] = leaves
-  if (leaf === undefined) throw noLeaf(members, family, rules)
+  if (leaf === undefined) throw noLeaf(family, rules)
   if (others.length > 0) {
     throw new MoreThanOneLeafCertificateError(
-      `there are ${leaves.length} leaves where one chain is wanted: ${leaves.map(describe).join(', ')}; put each in a text of its own, or read them with CertificateSet`,
+      `there are ${leaves.length} leaves where one chain is wanted: ${describeAll(leaves)}; put each in a text of its own, or read them with CertificateSet`,
       factsAbout(...leaves),
     )
   }
-  requireKeysOfLeaves(owners, [leaf])
+  requireKeysOfLeaves(keyed, new Set([leaf]))
   return leaf
 }
 
-function noLeaf(members: readonly Member[], family: Family, rules: Rules): NoLeafCertificateError {
+function noLeaf(family: Family, rules: Rules): NoLeafCertificateError {
+  const { members } = family
   const marked = family.markedLeaves(members)
   const [first] = marked
   const hint =
@@ -110,15 +109,17 @@ function noLeaf(members: readonly Member[], family: Family, rules: Rules): NoLea
   )
 }
 
-function finish(family: Family, leaf: Member, owners: Owners): Assembled {
-  const entry = [...owners].find(([, owned]) => owned.includes(leaf))
-  if (entry === undefined) {
+function finish(family: Family, leaf: Member, keyed: Keyed): Assembled {
+  const key = keyed.get(leaf)
+  if (key === undefined) {
     throw new LeafCertificateHasNoPrivateKeyError(
-      `${describe(leaf)} has no private key here${owners.size === 0 ? '' : ', though others have'}; add it`,
+      `${describe(leaf)} has no private key here${keyed.size === 0 ? '' : ', though others have'}; add it`,
       factsAbout(leaf),
     )
   }
-  return { members: wayUp(family, leaf), key: entry[0].key }
+  const members = wayUp(family, leaf)
+  const top = members.at(-1) ?? leaf
+  return { members, rooted: top !== leaf && family.isSelfSigned(top), key: key.key }
 }
 
 /** From a leaf to the last authority that is known. */
@@ -127,11 +128,14 @@ function wayUp(family: Family, leaf: Member): readonly [Member, ...Member[]] {
   let last = leaf
   while (true) {
     const [issuer, ...others] = family.issuersOf(last)
-    if (issuer === undefined) return way
+    if (issuer === undefined) {
+      if (!family.isSelfSigned(last)) requireOwnSignature(last)
+      return way
+    }
     if (others.length > 0) {
       throw new ChainError(
         'ERR_TLACACOCA_CHAIN_EXTRANEOUS_CERTIFICATE',
-        `${describe(last)} could have been issued by each of ${[issuer, ...others].map(describe).join(', ')}, and a chain has room for one; remove the others`,
+        `${describe(last)} could have been issued by each of ${describeAll([issuer, ...others])}, and a chain has room for one; remove the others`,
         factsAbout(issuer, ...others),
       )
     }
@@ -160,7 +164,7 @@ function requireNothingLeft(family: Family, chains: readonly Assembled[]): void 
   if (left.length === 0) return
   throw new ChainError(
     'ERR_TLACACOCA_CHAIN_EXTRANEOUS_CERTIFICATE',
-    `${left.map(describe).join(', ')}: no part of ${chains.length === 1 ? 'the chain' : 'any chain'}; remove ${left.length === 1 ? 'it' : 'them'}${gapHint(family, chains)}`,
+    `${describeAll(left)}: no part of ${chains.length === 1 ? 'the chain' : 'any chain'}; remove ${left.length === 1 ? 'it' : 'them'}${gapHint(family, chains)}`,
     factsAbout(...left),
   )
 }

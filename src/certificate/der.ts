@@ -181,6 +181,14 @@ export function integerBytes(element: DerElement, what: string): Uint8Array {
   return content
 }
 
+/** An integer in two's complement as hex of its magnitude, with a minus sign if it is negative. */
+export function signedHex(octets: Uint8Array): string {
+  const hex = Buffer.from(octets).toString('hex')
+  if ((octets[0] ?? 0) < 0x80) return hex.length > 2 && hex.startsWith('00') ? hex.slice(2) : hex
+  const magnitude = ((1n << BigInt(octets.length * 8)) - BigInt(`0x${hex}`)).toString(16)
+  return `-${magnitude.padStart(magnitude.length + (magnitude.length % 2), '0')}`
+}
+
 /** The value of an INTEGER from 0 to 2^31-1. */
 export function smallInteger(element: DerElement, what: string): number {
   const content = integerBytes(element, what)

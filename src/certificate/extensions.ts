@@ -2,7 +2,7 @@
 // value and gives plain data, or throws `CertificateError`: an extension that cannot be read is never one that is absent.
 
 import { formatIPv6 } from '../names/ip-literal.ts'
-import { bitsOf, booleanOf, malformed, oidOf, readWhole, smallInteger, TAG } from './der.ts'
+import { bitsOf, booleanOf, integerBytes, malformed, oidOf, readWhole, signedHex, smallInteger, TAG } from './der.ts'
 import { utf8 } from './distinguished-name.ts'
 
 /** One extension as it stands in the certificate. */
@@ -151,6 +151,18 @@ export function readAuthorityKeyIdentifier(value: Uint8Array): string | null {
   const fields = readWhole(value, TAG.sequence, 'the authority key identifier').children()
   const key = fields.optional(0x80, 'the authority key identifier')
   return key === null ? null : hex(key.content)
+}
+
+/**
+ * Reads the authorityCertSerialNumber of authorityKeyIdentifier, in hex as `Certificate` gives serial numbers; null if
+ * there is none.
+ */
+export function readAuthoritySerialNumber(value: Uint8Array): string | null {
+  const fields = readWhole(value, TAG.sequence, 'the authority key identifier').children()
+  fields.optional(0x80, 'the authority key identifier')
+  fields.optional(0xa1, 'the issuer in the authority key identifier')
+  const serial = fields.optional(0x82, 'the serial number in the authority key identifier')
+  return serial === null ? null : signedHex(integerBytes(serial, 'the serial number in the authority key identifier'))
 }
 
 function addressText(octets: Uint8Array): string {

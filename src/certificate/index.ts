@@ -3,7 +3,13 @@
 export { type Endpoint, endpointFrom, parseEndpoint } from '../names/endpoint.ts'
 export { Certificate, type CertificateInput, type CertificateValidity } from './certificate.ts'
 export { type CertificateDirectoryOptions, CertificateSet, type CertificateSetOptions } from './certificate-set.ts'
-export type { ChainOptions, ChainRules } from './chain-rules.ts'
+export type {
+  ChainOptions,
+  ChainPemOptions,
+  ChainRules,
+  KeyedChainFiles,
+  KeyedChainTexts,
+} from './chain-options.ts'
 export type { DistinguishedName, NameAttribute } from './distinguished-name.ts'
 export type { CertificateExtension, KeyUsage, SubjectAltNames } from './extensions.ts'
 export {
@@ -19,14 +25,7 @@ export { type GeneratedCertificate, generateSelfSignedCertificate } from './gene
 export type { CertificateUsage, GenerateOptions, KeyKind } from './generate-options.ts'
 export { type HostnameOptions, isCertificateValidForHostname } from './hostname.ts'
 export { type CertificateInfo, getCertificateInfo } from './info.ts'
-export {
-  type ChainPemOptions,
-  type ChainWarning,
-  KeyedChain,
-  type KeyedChainFiles,
-  type KeyedChainOptions,
-  type KeyedChainTexts,
-} from './keyed-chain.ts'
+export { type ChainWarning, KeyedChain } from './keyed-chain.ts'
 export {
   type FingerprintOptions,
   getCertificateFingerprint,

@@ -24,8 +24,8 @@ export function subjectKey(certificate: Certificate): string {
 }
 
 /**
- * @internal Whether a certificate was issued by another one: its issuer is the other's subject, the key identifiers agree
- * where there are both (RFC 5280 section 4.2.1.1), and the signature verifies.
+ * @internal Whether a certificate was issued by another one: its issuer is the other's subject, key identifiers and
+ * serial number agree where they are given (RFC 5280 section 4.2.1.1), and the signature verifies.
  */
 export function isIssuedBy(child: Certificate, issuer: Certificate): boolean {
   return issuerKey(child) === subjectKey(issuer) && identifiersAgree(child, issuer) && verifies(child, issuer)
@@ -36,10 +36,22 @@ export function isSelfSigned(certificate: Certificate): boolean {
   return isIssuedBy(certificate, certificate)
 }
 
+/**
+ * @internal Whether a certificate says that it was signed with its own key, and was not: it has been damaged. One that
+ * only carries a key over to a new one of the same authority has the other key's identifier.
+ */
+export function isFalselySelfSigned(certificate: Certificate): boolean {
+  return (
+    issuerKey(certificate) === subjectKey(certificate) &&
+    identifiersAgree(certificate, certificate) &&
+    !verifies(certificate, certificate)
+  )
+}
+
 function identifiersAgree(child: Certificate, issuer: Certificate): boolean {
-  const wanted = child.authorityKeyIdentifier
+  const { authorityKeyIdentifier: key, authoritySerialNumber: serial } = child
   const own = issuer.subjectKeyIdentifier
-  return wanted === null || own === null || wanted === own
+  return (key === null || own === null || key === own) && (serial === null || serial === issuer.serialNumber)
 }
 
 function verifies(child: Certificate, issuer: Certificate): boolean {

@@ -4,27 +4,29 @@ import { requireBoolean, requireList, requireOptions, requireString, show } from
 import { readFileBytes } from '../internal/atomic-file.ts'
 import { Certificate } from './certificate.ts'
 import { type Assembled, assembleChain, type Heap } from './chain.ts'
+import { describe, factsAbout, type Member } from './chain-members.ts'
 import {
   CHAIN_OPTIONS,
   type ChainOptions,
-  chainErrorCode,
-  describe,
-  factsAbout,
-  type Rules,
-  rulesOf,
-} from './chain-rules.ts'
-import { keysIn, membersIn, requireOpener } from './chain-source.ts'
+  type ChainSettings,
+  type KeyedChainFiles,
+  type KeyedChainTexts,
+  PEM_OPTIONS,
+  type PemSettings,
+  readOptions,
+  readPemOptions,
+} from './chain-options.ts'
+import { chainErrorCode } from './chain-rules.ts'
+import { keysIn, membersIn } from './chain-source.ts'
 import { isOpenToOthers } from './file-permissions.ts'
-import { isSelfSigned } from './issuance.ts'
 import { MAX_CERTIFICATE_FILE_BYTES } from './load.ts'
-import type { Passphrase } from './passphrase.ts'
-import { datesRefusal } from './path-rules.ts'
+import { datesRefusal, type PathPurpose } from './path-rules.ts'
 import { validatePath } from './path-validation.ts'
 import { formatPem } from './pem.ts'
 import { exportPkcs8, publicHalf } from './private-key.ts'
 import { textOf } from './source.ts'
 import { type NamedText, requireLabels, strictBlocks } from './strict-pem.ts'
-import { authoritiesOf, requireTrustStore, type TrustStore } from './trust-store.ts'
+import { authoritiesOf, type TrustStore } from './trust-store.ts'
 
 /** What is not right with a chain although it can be used. */
 export interface ChainWarning {
@@ -35,45 +37,8 @@ export interface ChainWarning {
   readonly message: string
 }
 
-/** What a chain of ours must be, and where it must lead. */
-export interface KeyedChainOptions extends ChainOptions {
-  /**
-   * The authorities that the chain must lead to. It is checked as a stranger would check it then, dates included.
-   * Default: it may lead anywhere, and dates give warnings.
-   */
-  readonly roots?: TrustStore
-}
-
-/** How PEM text is read. */
-export interface ChainPemOptions extends KeyedChainOptions {
-  /** Opens an encrypted key. */
-  readonly passphrase?: Passphrase
-  /** Whether comments (lines with `#`, and what OpenSSL writes over blocks) may stand between the blocks. Default false. */
-  readonly allowComments?: boolean
-}
-
-/** A chain and its key as PEM text. */
-export interface KeyedChainTexts extends ChainPemOptions {
-  /** The certificates: leaf and authorities in any order, and nothing else. */
-  readonly cert: string
-  /** The private key of the leaf, and nothing else. */
-  readonly key: string
-}
-
-/** A chain and its key as PEM files. */
-export interface KeyedChainFiles extends ChainPemOptions {
-  readonly certFile: string
-  readonly keyFile: string
-  /** Whether a key file that others can read is an error; otherwise it gives a warning. Not looked at on Windows. Default false. */
-  readonly strictPermissions?: boolean
-}
-
 // Set inside the class, which alone can reach what is private in it.
-let make: (
-  certificates: readonly [Certificate, ...Certificate[]],
-  key: KeyObject,
-  warnings: ChainWarning[],
-) => KeyedChain
+let make: (assembled: Assembled, warnings: ChainWarning[]) => KeyedChain
 let keyOf: (chain: KeyedChain) => KeyObject
 
 /**
@@ -101,16 +66,11 @@ export class KeyedChain {
   readonly warnings: readonly ChainWarning[]
   readonly #key: KeyObject
 
-  private constructor(
-    certificates: readonly [Certificate, ...Certificate[]],
-    key: KeyObject,
-    warnings: ChainWarning[],
-  ) {
-    const root = certificates.at(-1)
-    const ends = certificates.length > 1 && root !== undefined && isSelfSigned(root)
-    this.leaf = certificates[0]
-    this.certificates = Object.freeze([...certificates])
-    this.sent = Object.freeze(ends ? certificates.slice(0, -1) : [...certificates])
+  private constructor({ members, rooted, key }: Assembled, warnings: ChainWarning[]) {
+    const certificates = members.map(({ certificate }) => certificate)
+    this.leaf = members[0].certificate
+    this.certificates = Object.freeze(certificates)
+    this.sent = Object.freeze(rooted ? certificates.slice(0, -1) : [...certificates])
     this.warnings = Object.freeze(warnings.map((each) => Object.freeze(each)))
     this.#key = key
     Object.freeze(this)
@@ -161,11 +121,7 @@ export class KeyedChain {
    * @param key - The private key of the leaf.
    * @throws {ChainError} As {@link KeyedChain.fromPem} does.
    */
-  static fromCertificates(
-    certificates: Iterable<Certificate>,
-    key: KeyObject,
-    options: KeyedChainOptions = {},
-  ): KeyedChain {
+  static fromCertificates(certificates: Iterable<Certificate>, key: KeyObject, options: ChainOptions = {}): KeyedChain {
     requireOptions('options', options, CHAIN_OPTIONS)
     requireList('certificates', certificates)
     const members = [...certificates].map((certificate: unknown, index) => {
@@ -183,7 +139,7 @@ export class KeyedChain {
   }
 
   static {
-    make = (certificates, key, warnings) => new KeyedChain(certificates, key, warnings)
+    make = (assembled, warnings) => new KeyedChain(assembled, warnings)
     keyOf = (chain) => chain.#key
   }
 }
@@ -196,71 +152,43 @@ export function pemOf(chain: KeyedChain): { readonly cert: string; readonly key:
   }
 }
 
-/** @internal The key of a chain, as `tls` tells kinds of keys apart: `ec`, `rsa`, `ed25519`, `ed448`. */
-export function keyTypeOf(chain: KeyedChain): string {
-  return String(keyOf(chain).asymmetricKeyType)
-}
-
-/** @internal The names of the options that PEM text is read with. */
-export const PEM_OPTIONS = ['passphrase', 'allowComments', ...CHAIN_OPTIONS] as const
-
 /** @internal Makes a chain of what has been assembled, and checks that it leads where it should. */
 export function keyedChain(
-  { members, key }: Assembled,
+  assembled: Assembled,
   { rules: { at, purpose }, roots }: ChainSettings,
   exposedKeyFiles: readonly string[],
 ): KeyedChain {
-  const [leaf, ...above] = members
-  const subject = String(leaf.certificate.subject)
-  if (roots !== undefined) {
-    const result = validatePath({
-      leaf: leaf.certificate,
-      intermediates: above.map(({ certificate }) => certificate),
-      authorities: authoritiesOf(roots),
-      at,
-      purpose,
-    })
-    if (!result.valid) {
-      const code = chainErrorCode(result.problem)
-      const message = `the chain of ${describe(leaf)} does not lead to any of the authorities asked for: ${result.detail}`
-      throw code === 'ERR_TLACACOCA_CHAIN_INCOMPLETE'
-        ? new NoCertificateChainError(message, factsAbout(leaf))
-        : new ChainError(code, message, factsAbout(leaf))
-    }
+  const [leaf, ...above] = assembled.members
+  if (roots !== undefined) requireLeadTo(roots, leaf, above, at, purpose)
+  const warnings = assembled.members.flatMap(({ certificate }) => datesWarnings(certificate, at))
+  for (const file of exposedKeyFiles) {
+    warnings.push({ code: 'key_file_exposed', subject: String(leaf.certificate.subject), message: exposure(file) })
   }
-  const warnings: ChainWarning[] = members.flatMap((member) => {
-    const refusal = datesRefusal(member.certificate, at)
-    if (refusal?.problem !== 'expired' && refusal?.problem !== 'not_yet_valid') return []
-    return [{ code: refusal.problem, subject: String(member.certificate.subject), message: refusal.detail }]
-  })
-  for (const file of exposedKeyFiles) warnings.push({ code: 'key_file_exposed', subject, message: exposure(file) })
-  return make([leaf.certificate, ...above.map(({ certificate }) => certificate)], key, warnings)
+  return make(assembled, warnings)
 }
 
-/** @internal The options of a chain, checked, with all defaults in place. */
-export interface ChainSettings {
-  readonly rules: Rules
-  readonly roots: TrustStore | undefined
+function requireLeadTo(
+  roots: TrustStore,
+  leaf: Member,
+  above: readonly Member[],
+  at: Date,
+  purpose: PathPurpose,
+): void {
+  const intermediates = above.map(({ certificate }) => certificate)
+  const authorities = authoritiesOf(roots)
+  const result = validatePath({ leaf: leaf.certificate, intermediates, authorities, at, purpose })
+  if (result.valid) return
+  const code = chainErrorCode(result.problem)
+  const message = `the chain of ${describe(leaf)} does not lead to any of the authorities asked for: ${result.detail}`
+  throw code === 'ERR_TLACACOCA_CHAIN_INCOMPLETE'
+    ? new NoCertificateChainError(message, factsAbout(leaf))
+    : new ChainError(code, message, factsAbout(leaf))
 }
 
-/** @internal The same for PEM text. */
-export interface PemSettings extends ChainSettings {
-  readonly allowComments: boolean
-  readonly passphrase: Passphrase | undefined
-}
-
-function readOptions(options: KeyedChainOptions): ChainSettings {
-  const { roots } = options
-  if (roots !== undefined) requireTrustStore('roots', roots)
-  return { rules: rulesOf(options), roots }
-}
-
-/** @internal @throws {TypeError | RangeError} If an option is wrong. */
-export function readPemOptions(options: ChainPemOptions): PemSettings {
-  const { allowComments = false, passphrase } = options
-  requireBoolean('allowComments', allowComments)
-  requireOpener(passphrase)
-  return { ...readOptions(options), allowComments, passphrase }
+function datesWarnings(certificate: Certificate, at: Date): ChainWarning[] {
+  const code = certificate.validityAt(at)
+  const message = datesRefusal(certificate, at)?.detail
+  return code === 'valid' || message === undefined ? [] : [{ code, subject: String(certificate.subject), message }]
 }
 
 async function readChain(

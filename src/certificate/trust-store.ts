@@ -2,7 +2,8 @@ import { KeyObject } from 'node:crypto'
 import { ChainError, ExtraneousPrivateKeyError } from '../errors.ts'
 import { requireBoolean, requireDate, requireList, requireOptions, requireString, show } from '../internal/arguments.ts'
 import { Certificate } from './certificate.ts'
-import { certificateAt, type Member, refuse, requireDistinct, requireKey, requireReadable } from './chain-rules.ts'
+import { certificateAt, type Member, requireDistinct, requireReadable } from './chain-members.ts'
+import { refuse, requireKey, requireOwnSignature, requireUnderstood } from './chain-rules.ts'
 import { isSelfSigned } from './issuance.ts'
 import { authorityRefusal, datesRefusal } from './path-rules.ts'
 import { textOf } from './source.ts'
@@ -126,6 +127,8 @@ function checked(members: readonly Member[], { at = new Date() }: TrustStoreOpti
   requireDistinct(members)
   for (const member of members) {
     const { certificate } = member
+    requireUnderstood(member)
+    requireOwnSignature(member)
     if (!isSelfSigned(certificate)) {
       refuse(member, authorityRefusal(certificate), 'trust the authority that issued it, or a self-signed certificate')
     }

@@ -7,6 +7,8 @@ import { ContextError } from '../errors.ts'
 import { requireOptions } from '../internal/arguments.ts'
 import { type ClientIdentity, loadIdentity, requireIdentity } from './identity.ts'
 import { policyOptions, requireProtocols } from './policy.ts'
+import { encodeProtocols } from './sans-io/alpn.ts'
+import type { ClientPlan, Identity } from './sans-io/plan.ts'
 
 /** What {@link createClientContext} takes. All of it is optional. */
 export interface ClientContextOptions {
@@ -96,8 +98,9 @@ export class ClientContext {
     return typeof value === 'object' && value !== null && #secureContext in value
   }
 
-  /** @internal What Node's `tls.connect` needs of it. */
-  get secureContext(): SecureContext {
-    return this.#secureContext
+  /** @internal What a handshake needs of it. */
+  get credentials(): Pick<ClientPlan, 'alpn' | 'begin' | 'answerRequest'> {
+    const identity: Identity = { secureContext: this.#secureContext, chain: null }
+    return { alpn: encodeProtocols(this.alpn), begin: () => identity, answerRequest: null }
   }
 }

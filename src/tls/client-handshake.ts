@@ -8,9 +8,7 @@ import { BadTLSDataError, ConnectionError, TLSAlertError, TruncatedError } from 
 import { systemClock } from '../internal/clock.ts'
 import type { Endpoint } from '../names/endpoint.ts'
 import { alertName } from './alert.ts'
-import type { ClientContext } from './client-context.ts'
 import type { Deadline } from './deadline.ts'
-import { encodeProtocols } from './sans-io/alpn.ts'
 import type { ConnectionInfo } from './sans-io/connection-info.ts'
 import { andThen } from './sans-io/maybe-promise.ts'
 import type { ClientPlan } from './sans-io/plan.ts'
@@ -19,13 +17,14 @@ import { DEFAULT_LIMITS } from './sans-io/tls-settings.ts'
 
 export interface HandshakeOptions {
   readonly endpoint: Endpoint
-  readonly context: ClientContext
+  /** What to show, and when to choose it. */
+  readonly credentials: Pick<ClientPlan, 'alpn' | 'begin' | 'answerRequest'>
   /** The name to ask for by SNI, or null. */
   readonly serverName: string | null
   readonly verify: PeerVerifier
   readonly deadline: Deadline
-  /** Is asked before the identity is sent in clear; throws to refuse. */
-  readonly onIdentityInClear: () => void
+  /** Is asked before the identity is sent in clear; throws to refuse. Null: that of the context. */
+  readonly onIdentityInClear: ClientPlan['identityInClear']
 }
 
 /** What comes of a handshake. */
@@ -65,8 +64,16 @@ export function shakeHands(transport: Duplex, options: HandshakeOptions): Promis
   })
 }
 
-function planOf({ endpoint, context, serverName, verify, deadline, onIdentityInClear }: HandshakeOptions): ClientPlan {
+function planOf({
+  endpoint,
+  credentials,
+  serverName,
+  verify,
+  deadline,
+  onIdentityInClear,
+}: HandshakeOptions): ClientPlan {
   return {
+    ...credentials,
     side: 'client',
     endpoint,
     serverName,
@@ -80,13 +87,10 @@ function planOf({ endpoint, context, serverName, verify, deadline, onIdentityInC
         })
       },
     },
-    alpn: encodeProtocols(context.alpn),
     limits: DEFAULT_LIMITS,
     // The deadline knows.
     timeouts: { handshakeMs: null, verifyMs: null, certificateMs: null },
     clock: systemClock,
-    begin: () => ({ secureContext: context.secureContext, chain: null }),
-    answerRequest: null,
     identityInClear: onIdentityInClear,
   }
 }

@@ -2,6 +2,7 @@
 
 import { connect as connectTcp, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { Certificate } from '../certificate/certificate.ts'
 import type { Fingerprint } from '../certificate/fingerprint.ts'
 import type { TLSVersion, VerifiedPeer } from '../certificate/peer.ts'
 import type { PeerVerifier } from '../certificate/peer-verifier.ts'
@@ -18,10 +19,18 @@ import { Endpoint } from '../names/endpoint.ts'
 import { canonicalHost } from '../names/host.ts'
 import { tell } from '../net/report.ts'
 import { ClientContext, createClientContext } from './client-context.ts'
-import { shakeHands } from './client-handshake.ts'
+import { type HandshakeOptions, type SecureConnection, shakeHands } from './client-handshake.ts'
 import { Deadline } from './deadline.ts'
 import { type ClientIdentity, requireIdentity } from './identity.ts'
+import { ClientCertificateRestart } from './sans-io/client-certificate-restart.ts'
+import {
+  type ClientCertificateStore,
+  requireClientCertificateStore,
+  SingleClientCertificate,
+} from './sans-io/client-certificate-store.ts'
+import { credentialsFrom } from './sans-io/client-tls.ts'
 import type { TLSDuplex } from './sans-io/tls-duplex.ts'
+import { readTlsSettings } from './sans-io/tls-settings.ts'
 
 /** What deserves attention beside the outcome: the client's certificate goes where everybody on the way can read it. */
 export interface ConnectEvent {
@@ -40,6 +49,14 @@ export interface ConnectOptions {
   readonly identity?: ClientIdentity
   /** Instead of `identity`: a context with everything in it, made once for many connections. */
   readonly context?: ClientContext
+  /** Instead of `identity`: where the certificate comes from that the server may ask for. */
+  readonly clientCertificateStore?: ClientCertificateStore
+  /**
+   * When the store is asked. `eager`, the default: before the handshake, for its default chain. `restart`: when the
+   * server has been accepted and has named the authorities it wants; if the store has a chain for them, `connect` begins
+   * again with it, by a second connection, and asks the verifier a second time.
+   */
+  readonly clientCertificateMode?: 'eager' | 'restart'
   /**
    * Whether the identity may be sent by TLS 1.2, which sends it in clear (TLS 1.3 encrypts it). `refuse`, the default:
    * if a server asks for it by TLS 1.2, nothing is sent and `connect` rejects with IDENTITY_WITHHELD; ask the user and
@@ -82,6 +99,8 @@ const OPTION_NAMES = [
   'verify',
   'identity',
   'context',
+  'clientCertificateStore',
+  'clientCertificateMode',
   'identityOverTls12',
   'serverName',
   'timeoutMs',
@@ -121,24 +140,56 @@ const CLOSE_MS = 1000
  */
 export async function connect(options: ConnectOptions): Promise<ClientConnection> {
   requireConnectOptions(options)
-  const { endpoint, verify, identity, signal, timeoutMs = 30_000, verifyTimeoutMs = 120_000 } = options
+  const { endpoint, signal, timeoutMs = 30_000, verifyTimeoutMs = 120_000 } = options
   const serverName = serverNameOf(options)
-  const context = options.context ?? (await createClientContext(identity === undefined ? {} : { identity }))
+  const credentials = await credentialsOf(options)
   const deadline = new Deadline({ to: String(endpoint), timeoutMs, verifyTimeoutMs, signal })
   try {
-    const transport = await dial(endpoint, deadline.signal)
-    const { stream, peer, info } = await shakeHands(transport, {
-      endpoint,
-      context,
-      serverName,
-      verify,
-      deadline,
-      onIdentityInClear: () => identityInClear(options, context),
-    })
+    const { stream, peer, info } = await attempt(options, serverName, credentials, deadline)
     if (signal !== undefined) endWith(signal, stream, endpoint)
     return connectionOf(stream, peer, info.alpn)
   } finally {
     deadline.close()
+  }
+}
+
+/** What is shown to the server, and what is told about it. */
+interface Credentials {
+  readonly plan: HandshakeOptions['credentials']
+  readonly identity: Certificate | null
+}
+
+async function credentialsOf(options: ConnectOptions): Promise<Credentials> {
+  const { identity, clientCertificateStore: store, clientCertificateMode = 'eager' } = options
+  if (store !== undefined) {
+    return { plan: credentialsFrom(store, clientCertificateMode, readTlsSettings({}, 'client')), identity: null }
+  }
+  const context = options.context ?? (await createClientContext(identity === undefined ? {} : { identity }))
+  return { plan: context.credentials, identity: context.identity }
+}
+
+async function attempt(
+  options: ConnectOptions,
+  serverName: string | null,
+  credentials: Credentials,
+  deadline: Deadline,
+): Promise<SecureConnection> {
+  const { endpoint, verify } = options
+  const transport = await dial(endpoint, deadline.signal)
+  try {
+    return await shakeHands(transport, {
+      endpoint,
+      credentials: credentials.plan,
+      serverName,
+      verify,
+      deadline,
+      onIdentityInClear: (certificate) => identityInClear(options, certificate ?? credentials.identity),
+    })
+  } catch (error) {
+    if (!(error instanceof ClientCertificateRestart)) throw error
+    const { chain } = error
+    const plan = credentialsFrom(new SingleClientCertificate(chain), 'eager', readTlsSettings({}, 'client'))
+    return attempt(options, serverName, { plan, identity: null }, deadline)
   }
 }
 
@@ -162,6 +213,16 @@ function requireConnectOptions(options: ConnectOptions): void {
   }
   if (identity !== undefined && context !== undefined) {
     throw new TypeError('"identity" and "context" exclude each other: make the context with the identity')
+  }
+  const { clientCertificateStore: store, clientCertificateMode } = options
+  if (store !== undefined) {
+    requireClientCertificateStore('clientCertificateStore', store)
+    if (identity !== undefined || context !== undefined) {
+      throw new TypeError('"clientCertificateStore" excludes "identity" and "context"')
+    }
+  }
+  if (clientCertificateMode !== undefined) {
+    requireOneOf('clientCertificateMode', clientCertificateMode, ['eager', 'restart'])
   }
   requireOneOf('identityOverTls12', identityOverTls12, ['refuse', 'allow'])
   for (const name of ['timeoutMs', 'verifyTimeoutMs'] as const) {
@@ -209,7 +270,7 @@ function dial(endpoint: Endpoint, signal: AbortSignal): Promise<Socket> {
   })
 }
 
-function identityInClear({ endpoint, identityOverTls12, onEvent }: ConnectOptions, { identity }: ClientContext): void {
+function identityInClear({ endpoint, identityOverTls12, onEvent }: ConnectOptions, identity: Certificate | null): void {
   if (identityOverTls12 !== 'allow') {
     throw new ConnectionError(
       'ERR_TLACACOCA_IDENTITY_WITHHELD',

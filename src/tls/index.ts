@@ -1,15 +1,46 @@
-// What `tlacacoca/tls` offers: contexts, servers, `connect` and its verifiers.
+// What `tlacacoca/tls` offers: contexts, servers, `connect` and its verifiers, and TLS without sockets.
 
 export type { Issuance, Peer, TLSVersion, VerifiedPeer } from '../certificate/peer.ts'
 export type { PeerCandidate, PeerVerifier, VerifierDecision } from '../certificate/peer-verifier.ts'
+export { type AlertLevel, VerificationRefused } from '../errors.ts'
 export type { ConnectionGuard } from '../net/connection-guard.ts'
 export type { ConnectionHandler, ConnectionLimits } from '../net/connection-tracker.ts'
 export type { ListenAddress, Listener } from '../net/listener.ts'
 export type { ServerConnection } from '../net/server-connection.ts'
+export { AlertCode, alertNameOf } from './alert.ts'
 export { type ClientContext, type ClientContextOptions, createClientContext } from './client-context.ts'
+export type { ClientHelloInfo } from './client-hello.ts'
 export { type ClientConnection, type ConnectEvent, type ConnectOptions, connect } from './connect.ts'
 export type { ClientIdentity, ClientIdentityFiles, ClientIdentityTexts } from './identity.ts'
 export { peerOf } from './peer-of.ts'
+export type { ChainAnswer } from './sans-io/answer.ts'
+export type { CipherSuite } from './sans-io/cipher-suites.ts'
+export { ClientCertificateRestart } from './sans-io/client-certificate-restart.ts'
+export {
+  type CertificateAuthorityName,
+  ClientCertificateStore,
+  IssuerClientCertificates,
+  type IssuerOptions,
+  SingleClientCertificate,
+} from './sans-io/client-certificate-store.ts'
+export { ClientTLS, type ClientTLSOptions } from './sans-io/client-tls.ts'
+export type { CloseReason, Connection, ConnectionState, VerifyCallback } from './sans-io/connection.ts'
+export type { ConnectionInfo } from './sans-io/connection-info.ts'
+export type { DhParams } from './sans-io/dh-parameters.ts'
+export type { NamedGroup } from './sans-io/named-groups.ts'
+export type { Limits, Timeouts } from './sans-io/plan.ts'
+export {
+  ServerCertificateChain,
+  ServerCertificates,
+  type SNIOptions,
+  SNIServerCertificates,
+} from './sans-io/server-certificates.ts'
+export { type ClientAuthentication, ServerTLS, type ServerTLSOptions } from './sans-io/server-tls.ts'
+export type { SignatureScheme } from './sans-io/signature-schemes.ts'
+export { type TLSDuplex, type TLSDuplexOptions, tlsDuplex } from './sans-io/tls-duplex.ts'
+export type { CommonTLSOptions } from './sans-io/tls-settings.ts'
+export type { WireCallbacks } from './sans-io/wire-callbacks.ts'
+export { createSecureServer, type SecureServerOptions } from './secure-server.ts'
 export type {
   ServedCertificate,
   ServerCertificateFiles,

@@ -2,10 +2,13 @@
 //
 // OpenSSL gets their names only, for the request that it sends to clients. It does not get their keys: the chain is
 // checked by us (a handshake that OpenSSL has approved makes Node 24 read the peer's certificate, which empties the
-// chain behind it, and `socket.authorized` has said yes to nobody at all on a resumed session). As Node cannot send
-// names without certificates, those it gets are spoilt: the name is there, the key is damaged, and nothing verifies.
+// chain behind it, and `socket.authorized` has said yes to nobody at all on a resumed session). Node cannot send names
+// without certificates, so it gets certificates of nobody with these names, by which nothing can have been issued.
 
+import { randomBytes } from 'node:crypto'
 import { Certificate } from '../certificate/certificate.ts'
+import { TAG } from '../certificate/der.ts'
+import { element, integer, oid } from '../certificate/der-writer.ts'
 import { parseCertificates } from '../certificate/load.ts'
 import { formatPem } from '../certificate/pem.ts'
 import { textOf } from '../certificate/source.ts'
@@ -56,14 +59,35 @@ export function requireRoomForNames(authorities: readonly Certificate[]): void {
   )
 }
 
-/** PEM text that makes OpenSSL announce the authority's name and verifies nothing. */
-export function nameOnly(authority: Certificate): string {
-  const der = Buffer.from(authority.der)
-  const key = authority.subjectPublicKeyInfo
-  // Well inside the key itself: the modulus of an RSA key, the point of an elliptic one.
-  const spoilt = der.indexOf(key) + Math.floor(key.length * 0.75)
-  der.writeUInt8(der.readUInt8(spoilt) ^ 0xff, spoilt)
-  return formatPem('CERTIFICATE', der)
+/**
+ * PEM text that makes OpenSSL announce the authority's name and verifies nothing: a certificate with a key that nobody
+ * has, and that must not sign certificates. OpenSSL does not even try: a signature that fails leaves an error behind that
+ * ends the handshake when a client comes with its whole flight at once.
+ */
+export function nameOnly({ subjectDer }: Certificate): string {
+  const ed25519 = element(TAG.sequence, oid('1.3.101.112'))
+  const key = element(TAG.sequence, ed25519, element(TAG.bitString, Buffer.of(0), randomBytes(32)))
+  const dates = element(TAG.sequence, time('000101000000Z'), time('491231235959Z'))
+  // RFC 5280 section 4.2.1.3: digitalSignature, and so not keyCertSign. It is critical.
+  const usage = element(TAG.octetString, element(TAG.bitString, Buffer.of(7, 0x80)))
+  const extension = element(TAG.sequence, oid('2.5.29.15'), element(TAG.boolean, Buffer.of(0xff)), usage)
+  const contents = element(
+    TAG.sequence,
+    element(0xa0, integer(2)),
+    integer(1),
+    ed25519,
+    subjectDer,
+    dates,
+    subjectDer,
+    key,
+    element(0xa3, element(TAG.sequence, extension)),
+  )
+  const signature = element(TAG.bitString, Buffer.alloc(1 + 64))
+  return formatPem('CERTIFICATE', element(TAG.sequence, contents, ed25519, signature))
+}
+
+function time(text: string): Uint8Array {
+  return element(TAG.utcTime, Buffer.from(text, 'latin1'))
 }
 
 // RFC 8446 section 4.2.4: the list has a length of two bytes; the request around it takes a few more.

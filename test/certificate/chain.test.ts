@@ -2,7 +2,8 @@ import { createPublicKey, generateKeyPairSync, type KeyPairKeyObjectResult } fro
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import type { Certificate } from '../../src/certificate/certificate.ts'
-import { KeyedChain, type KeyedChainTexts, pemOf } from '../../src/certificate/keyed-chain.ts'
+import type { KeyedChainTexts } from '../../src/certificate/chain-options.ts'
+import { KeyedChain, pemOf } from '../../src/certificate/keyed-chain.ts'
 import { TrustStore } from '../../src/certificate/trust-store.ts'
 import {
   type ChainError,
@@ -492,10 +493,41 @@ const rows: readonly Row[] = [
   },
   {
     rule: 'C5',
+    what: 'a root with a spoilt signature of its own',
+    given: spoilt({ root: { spoil: true } }),
+    code: 'CERTIFICATE_MALFORMED',
+    says: /"CN=root", which names itself as its issuer, is wrong/,
+    subjects: ['CN=root'],
+  },
+  {
+    rule: 'C5',
+    what: 'a self-signed leaf with a spoilt signature',
+    given: () => {
+      const own = issue({ ca: false, spoil: true })
+      return texts([own], [own])
+    },
+    code: 'CERTIFICATE_MALFORMED',
+    says: /line 1.*damaged/,
+  },
+  {
+    rule: 'C5',
     what: 'key identifiers that do not agree',
     given: spoilt({ middle: wrongIdentifiers }),
     code: 'EXTRANEOUS_CERTIFICATE',
     says: /no part of the chain/,
+  },
+  {
+    rule: 'C5',
+    what: 'the serial number of another certificate of its issuer',
+    given: spoilt({
+      leaf: {
+        identifiers: [
+          extension('2.5.29.35', sequence(element(0xa1, element(0xa4, name('root'))), element(0x82, bytes('07')))),
+        ],
+      },
+    }),
+    code: 'EXTRANEOUS_CERTIFICATE',
+    says: /not the key/,
   },
   {
     rule: 'C5',
@@ -797,6 +829,15 @@ describe('a chain is accepted', () => {
     expect((await KeyedChain.fromPem(texts([leaf, root], [leaf]))).certificates).toHaveLength(2)
   })
 
+  it('with the serial number of its issuer among the key identifiers', async () => {
+    const [root, identifiers] = [
+      issue({ subject: 'root', ca: true, serial: bytes('00 87') }),
+      [extension('2.5.29.35', sequence(element(0xa1, element(0xa4, name('root'))), element(0x82, bytes('00 87'))))],
+    ]
+    const leaf = issue({ by: root, ca: false, identifiers })
+    expect((await KeyedChain.fromPem(texts([leaf, root], [leaf]))).certificates).toHaveLength(2)
+  })
+
   it('without key identifiers', async () => {
     const { root, middle, leaf } = family({ middle: { identifiers: [] }, leaf: { identifiers: [] } })
     expect((await KeyedChain.fromPem(texts([leaf, middle, root], [leaf]))).certificates).toHaveLength(3)
@@ -816,6 +857,13 @@ describe('a chain is accepted', () => {
     expect(chain.certificates.map((each) => each.fingerprint)).toEqual(
       [leaf, bridge, fresh].map((each) => each.certificate.fingerprint),
     )
+  })
+
+  it('that ends with an authority that changed its key, whose new certificate is elsewhere', async () => {
+    const old = issue({ subject: 'root', ca: true })
+    const bridge = issue({ subject: 'root', by: issue({ subject: 'root', ca: true }), ca: true, key: old })
+    const leaf = issue({ by: old, ca: false })
+    expect((await KeyedChain.fromPem(texts([leaf, bridge], [leaf]))).sent).toHaveLength(2)
   })
 
   it('in the order of leaf to root if the order matters', async () => {

@@ -63,7 +63,7 @@ it('one certificate more is refused, wherever it stands and whatever it resemble
       // The one that is a relative of some chains: a root for those that have it from elsewhere.
       expect(() => KeyedChain.fromCertificates(certificates(all), key, options)).toThrow(ChainError)
     }),
-    { numRuns: 500 },
+    { numRuns: 300 },
   )
 })
 
@@ -143,6 +143,6 @@ it('any tampering with the text gives the same chain, or less of it, or an error
         if (!(error instanceof TlacacocaError)) throw error
       }
     }),
-    { numRuns: 1500 },
+    { numRuns: 500 },
   )
 })

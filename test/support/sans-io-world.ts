@@ -20,11 +20,10 @@ export const servers = family()
 export const serverChain = chainOf(servers.leaf, servers.middle, servers.root)
 export const serverTrust = new TrustStore([servers.root.certificate])
 
-export const clients = family({
-  root: { subject: 'club' },
-  middle: { subject: 'chapter' },
-  leaf: { subject: 'ana', names: [], purposes: ['client'] },
-})
+const club = issue({ subject: 'club', ca: true })
+const chapter = issue({ subject: 'chapter', by: club, ca: true })
+const ana = issue({ subject: 'ana', by: chapter, ca: false, purposes: ['client'] })
+export const clients = { root: club, middle: chapter, leaf: ana }
 export const clientChain = clientChainOf(clients.leaf, clients.middle, clients.root)
 export const clientTrust = new TrustStore([clients.root.certificate])
 

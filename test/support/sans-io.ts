@@ -289,7 +289,7 @@ export class Wire<Client extends WireEnd = OurEnd, Server extends WireEnd = OurE
   async until(isSo: () => boolean, what = 'what the test waits for'): Promise<void> {
     for (let idle = 0; !isSo(); ) {
       idle = this.deliver() ? 0 : idle + 1
-      if (idle > IDLE_TURNS) throw new Error(`${what} does not come`)
+      if (idle > IDLE_TURNS) throw new Error(`${what} does not come: ${await story(this.client)}; ${await story(this.server)}`)
       await turn()
     }
   }
@@ -317,6 +317,12 @@ export class Wire<Client extends WireEnd = OurEnd, Server extends WireEnd = OurE
 
 // Signing a handshake takes no turn of its own; a verifier that reads a file may take some.
 const IDLE_TURNS = 5_000
+
+async function story(end: WireEnd): Promise<string> {
+  if (!(end instanceof OurEnd)) return 'the other end is of Node'
+  const { state } = end.connection
+  return state === 'invalidated' ? `${(await end.failure()).message}` : `one is ${state}`
+}
 
 export interface WirePairOptions {
   readonly client: ClientTLS

@@ -42,7 +42,7 @@ async function connection(maxVersion: 'TLSv1.2' | 'TLSv1.3', more: (flight: Buff
   try {
     const { stream } = await shakeHands(transport, {
       endpoint: parseEndpoint('example.org:1965'),
-      context: await createClientContext(),
+      credentials: (await createClientContext()).credentials,
       serverName: null,
       verify: dangerouslyAcceptAny(),
       deadline,

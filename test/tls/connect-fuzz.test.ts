@@ -110,7 +110,7 @@ async function connection(seed: number, maxVersion: 'TLSv1.2' | 'TLSv1.3', harml
   try {
     const { stream } = await shakeHands(transport, {
       endpoint: parseEndpoint('example.org:1965'),
-      context,
+      credentials: context.credentials,
       serverName: 'example.org',
       verify: random(2) === 0 ? pins([server.certificate.fingerprint]) : late(server.certificate.fingerprint),
       deadline,

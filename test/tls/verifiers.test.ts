@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { Certificate } from '../../src/certificate/certificate.ts'
 import { formatFingerprint } from '../../src/certificate/fingerprint.ts'
 import type { PeerCandidate, PeerVerifier, VerifierDecision } from '../../src/certificate/peer-verifier.ts'
+import { TrustStore } from '../../src/certificate/trust-store.ts'
 import { StoreError } from '../../src/errors.ts'
 import { parseEndpoint } from '../../src/names/endpoint.ts'
 import { authorities } from '../../src/tls/verifiers/authorities.ts'
@@ -108,6 +109,13 @@ describe('authorities', () => {
     expect(await decide(at('2020-01-01T00:00:00Z'))).toBe('yes: authorities')
     expect(await decide(at('2049-12-31T23:59:59Z'))).toBe('yes: authorities')
     expect(await decide(at('2050-01-01T00:00:00Z'))).toBe('no: expired')
+  })
+
+  it('takes a trust store for its list', async () => {
+    expect(await decide(authorities(new TrustStore([authority.certificate])))).toBe('yes: authorities')
+    const other = forgeCertificate({ commonName: 'other', ca: true })
+    expect(await decide(authorities(TrustStore.fromPem(other.certPem)))).toBe('no: unknown_authority')
+    expect(await decide(authorities(TrustStore.system()))).toBe('no: unknown_authority')
   })
 
   it('knows the authorities of the system, and only them', async () => {

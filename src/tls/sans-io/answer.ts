@@ -7,6 +7,7 @@
 // Invariant: the first call of `answer` decides, also if what it was given is refused. Every later one throws.
 
 import { Certificate } from '../../certificate/certificate.ts'
+import { claimsAuthority } from '../../certificate/chain-family.ts'
 import { KeyedChain } from '../../certificate/keyed-chain.ts'
 import {
   InvalidatedError,
@@ -102,7 +103,7 @@ function requireAnswer(answer: unknown): asserts answer is KeyedChain | null {
   const certificates = certificatesIn(answer)
   if (certificates === null) throw new TypeError(`"chain" expected a KeyedChain or null, got ${show(answer)}`)
   const subjectsOf = (list: readonly Certificate[]) => ({ subjects: list.map(({ subject }) => String(subject)) })
-  const leaves = certificates.length === 1 ? certificates : certificates.filter(({ isCA }) => !isCA)
+  const leaves = certificates.length === 1 ? certificates : certificates.filter((each) => !claimsAuthority(each))
   if (leaves.length === 0) {
     throw new NoLeafCertificateError('the answer has no certificate that is no authority', subjectsOf(certificates))
   }

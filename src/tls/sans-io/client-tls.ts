@@ -9,6 +9,7 @@ import { endpointFrom } from '../../names/endpoint.ts'
 import { canonicalHost } from '../../names/host.ts'
 import { authorities } from '../verifiers/authorities.ts'
 import { encodeProtocols } from './alpn.ts'
+import type { CertificateRequestInfo } from './certificate-request.ts'
 import {
   type ClientCertificateStore,
   chainForAuthorities,
@@ -17,9 +18,9 @@ import {
 } from './client-certificate-store.ts'
 import type { Connection, VerifyCallback } from './connection.ts'
 import { ContextCache } from './contexts.ts'
-import { andThen, type MaybePromise } from './maybe-promise.ts'
+import { andThen } from './maybe-promise.ts'
 import type { ClientPlan, Identity } from './plan.ts'
-import { COMMON_TLS_OPTIONS, type CommonTLSOptions, readTlsSettings } from './tls-settings.ts'
+import { COMMON_TLS_OPTIONS, type CommonTLSOptions, readTlsSettings, type TlsSettings } from './tls-settings.ts'
 import { requireCallbacks, startWith, type WireCallbacks } from './wire-callbacks.ts'
 
 /** What a {@link ClientTLS} takes. */
@@ -93,7 +94,7 @@ export class ClientTLS {
 
   constructor(options: ClientTLSOptions) {
     requireOptions('options', options, OPTION_NAMES)
-    this.#options = options
+    this.#options = { ...options }
     this.#plan = readPlan(options)
   }
 
@@ -153,21 +154,15 @@ function readPlan(options: ClientTLSOptions): ClientPlan {
   const store = options.clientCertificateStore ?? null
   if (store !== null) requireClientCertificateStore('clientCertificateStore', store)
 
-  const contexts = new ContextCache(settings)
-  const identityOf = (chain: KeyedChain | null): Identity => ({ secureContext: contexts.get(chain), chain })
-  const restarts = store !== null && clientCertificateMode === 'restart'
   return {
+    ...credentialsFrom(store, clientCertificateMode, settings),
     side: 'client',
     endpoint,
     serverName: readServerName(options.serverName, endpoint.isAddress ? null : endpoint.host),
     verifier: readVerifier(options),
-    alpn: encodeProtocols(settings.alpn),
     limits: settings.limits,
     timeouts: settings.timeouts,
     clock: settings.clock,
-    begin: (): MaybePromise<Identity> =>
-      store === null || restarts ? identityOf(null) : andThen(chainForAuthorities(store, []), identityOf),
-    answerRequest: restarts ? ({ authorities }) => chainForAuthorities(store, authorities) : null,
     identityInClear: () => {
       if (identityOverTls12 === 'allow') return
       throw new ConnectionError(
@@ -176,6 +171,23 @@ function readPlan(options: ClientTLSOptions): ClientPlan {
       )
     },
   }
+}
+
+/** @internal What to show, from a store or from none. */
+export function credentialsFrom(
+  store: ClientCertificateStore | null,
+  mode: 'eager' | 'restart',
+  settings: TlsSettings,
+): Pick<ClientPlan, 'alpn' | 'begin' | 'answerRequest'> {
+  const contexts = new ContextCache(settings)
+  const identityOf = (chain: KeyedChain | null): Identity => ({ secureContext: contexts.get(chain), chain })
+  const alpn = encodeProtocols(settings.alpn)
+  if (store === null) return { alpn, begin: () => identityOf(null), answerRequest: null }
+  if (mode === 'eager') {
+    return { alpn, begin: () => andThen(chainForAuthorities(store, []), identityOf), answerRequest: null }
+  }
+  const answerRequest = ({ authorities }: CertificateRequestInfo) => chainForAuthorities(store, authorities)
+  return { alpn, begin: () => identityOf(null), answerRequest }
 }
 
 function readVerifier({ trustRoot, verifier, clock }: ClientTLSOptions): PeerVerifier {

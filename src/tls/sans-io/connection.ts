@@ -22,7 +22,8 @@
 //
 // open: in both directions. finishing: one side has said close_notify, the other may still speak. closed: both have.
 // invalidated: everything else that can happen. The two ends are final and reached once; then the engine is destroyed,
-// `wireClose` is called, and every call throws an InvalidatedError.
+// `wireClose` is called, and every call throws an InvalidatedError; but what comes from the wire of one that is closed is
+// ignored.
 //
 // Invariants
 //
@@ -45,14 +46,14 @@ import {
   InvalidatedError,
   TruncatedError,
 } from '../../errors.ts'
-import { show } from '../../internal/arguments.ts'
+import { requireInteger, requireString, show } from '../../internal/arguments.ts'
 import { deferred } from '../../internal/deferred.ts'
 import { AlertCode, alertName, resolveAlertLevel } from '../alert.ts'
 import { type ClientHelloInfo, readClientHello } from '../client-hello.ts'
 import { type ConnectionInfo, connectionInfo } from './connection-info.ts'
 import { Engine, type EngineSink } from './engine.ts'
 import { alertUnavailable, endedByOurAlert, engineFailure, Refusal, refusalOf } from './failures.ts'
-import type { MaybePromise } from './maybe-promise.ts'
+import { type MaybePromise, settled } from './maybe-promise.ts'
 import type { Identity, Plan } from './plan.ts'
 import { type Accepted, verifyPeer } from './verification.ts'
 
@@ -114,11 +115,15 @@ export class Connection implements AsyncDisposable {
   #queuedBytes = 0
   /** Decrypted, for whoever reads by `dataFromWire`. */
   #plaintext: Buffer[] = []
+  /** An alert of ours that ends the connection waits for what was written before it. */
+  #ending = false
   /** `applicationFinished` was called; our close_notify has left; the peer's has come. */
   #finishing = false
   #onFinished: () => void = () => {}
   #finished = false
   #peerFinished = false
+  /** The wire has ended while the peer was being judged. */
+  #judgeWireEnd: (() => void) | null = null
   #deadline: number | null = null
   #handshakeSpentMs = 0
   #handshakeSince = 0
@@ -188,11 +193,13 @@ export class Connection implements AsyncDisposable {
    *   given a `data` callback, which then has got it.
    * @throws {TLSAlertError} If the peer ended the connection by an alert.
    * @throws {BadTLSDataError} If the bytes are not what TLS allows here, or go beyond a limit; the peer was told.
-   * @throws {InvalidatedError} If the connection was over before.
+   * @throws {InvalidatedError} If the connection was invalidated before.
    * @throws What a verify callback threw, if it did so at once. What it throws later is in `closed`.
    */
   dataFromWire(input: Uint8Array): Uint8Array {
     requireBytes('input', input)
+    // RFC 8446 section 6.1: whatever comes after a close_notify is ignored.
+    if (this.#state === 'closed') return NOTHING
     this.#requireAlive()
     // Ours to keep: the caller may use its buffer again, and some of it may have to wait.
     this.receive(input.length === 0 ? NOTHING : Uint8Array.prototype.slice.call(input))
@@ -221,7 +228,7 @@ export class Connection implements AsyncDisposable {
   dataFromApplication(output: Uint8Array): void {
     requireBytes('output', output)
     this.#requireAlive()
-    if (this.#finishing) throw new InvalidatedError('the application has finished this direction already')
+    this.#requireSpeaking()
     if (this.#info !== null) {
       this.#engine?.write([Uint8Array.prototype.slice.call(output)])
       return
@@ -236,7 +243,7 @@ export class Connection implements AsyncDisposable {
 
   /** @internal For an open connection: `done` is called when the wire has taken it. */
   write(chunks: readonly Uint8Array[], done: () => void): void {
-    this.#engine?.write(chunks, done)
+    if (!this.#ending) this.#engine?.write(chunks, done)
   }
 
   /**
@@ -251,7 +258,7 @@ export class Connection implements AsyncDisposable {
 
   /** @internal `done` is called when the wire has taken the close_notify. */
   finish(done: () => void = () => {}): void {
-    if (this.#finishing || this.#isOver()) return
+    if (this.#finishing || this.#ending || this.#isOver()) return
     this.#finishing = true
     this.#onFinished = done
     if (this.#info !== null) this.#end()
@@ -259,18 +266,23 @@ export class Connection implements AsyncDisposable {
 
   /**
    * Sends an alert. It leaves after everything that was written, and the peer reads exactly this one. A fatal alert ends
-   * the connection, and so does `user_canceled`; `close_notify` is the same as {@link applicationFinished}.
+   * the connection, and so does `user_canceled`: nothing can be written any more, and when it has left the connection is
+   * invalidated. `close_notify` is the same as {@link applicationFinished}.
    *
    * @param level - Needed where the standard leaves it open: see {@link InvalidAlertLevel}.
    * @throws {InvalidAlertLevel} If the alert may not have this level, or needs one.
-   * @throws {AlertUnavailableError} If the peer could not read it as the connection stands. After a fatal one the
-   *   connection is over all the same.
-   * @throws {InvalidatedError} If the connection is over.
+   * @throws {AlertUnavailableError} If the peer could not read it as the connection stands: a warning under encryption, or
+   *   anything behind our close_notify. After a fatal one the connection is over all the same.
+   * @throws {InvalidatedError} If the connection is over, or about to be by another alert.
    */
   sendAlert(code: AlertCode, level?: AlertLevel): void {
     this.#requireAlive()
+    if (this.#ending) throw new InvalidatedError('another alert is about to end the connection')
     const resolved = resolveAlertLevel(code, level, this.#version())
-    if (code === AlertCode.close_notify) return this.finish()
+    if (code === AlertCode.close_notify) {
+      this.finish()
+      return
+    }
     const ends = resolved === 'fatal' || code === AlertCode.user_canceled
     if (!ends && !this.#isClear()) {
       throw new AlertUnavailableError(`a warning (${alertName(code)}) cannot be sent by itself once TLS encrypts`)
@@ -278,7 +290,10 @@ export class Connection implements AsyncDisposable {
     const done = (sent: boolean): void => {
       if (ends) this.#invalidate(sent ? endedByOurAlert(code) : alertUnavailable(code))
     }
-    if (this.#sendAlert(resolved, code, done)) return
+    // RFC 8446 section 6.1: whatever comes after a close_notify is ignored.
+    const possible = !(this.#finishing && this.#info !== null) && this.#sendAlert(resolved, code, done)
+    this.#ending = ends && possible
+    if (possible) return
     if (ends) this.#invalidate(alertUnavailable(code))
     throw alertUnavailable(code)
   }
@@ -292,11 +307,16 @@ export class Connection implements AsyncDisposable {
     const options = cause === undefined ? undefined : { cause }
     const judge = (): void => {
       if (this.#isOver() || this.#peerFinished) return
+      if (this.#state === 'verifying' && (this.#pending.length > 0 || this.#engine?.ended === true)) {
+        // There may be a close_notify in what waits for the decision, or behind the proof.
+        this.#judgeWireEnd = judge
+        return
+      }
       const message = this.#info === null ? 'the connection ended during the handshake' : undefined
       this.#invalidate(new TruncatedError(message, options))
     }
     // OpenSSL has seen all of it, but Node tells of a close_notify or an alert a little later.
-    if (this.#engine === null || this.#state === 'verifying') judge()
+    if (this.#engine === null) judge()
     else setImmediate(judge)
   }
 
@@ -312,9 +332,17 @@ export class Connection implements AsyncDisposable {
   /**
    * Derives a secret that only the two ends of this connection share (RFC 5705, RFC 8446 section 7.5).
    *
+   * @param length - In bytes: 1 to 8160.
+   * @param label - Which of the secrets, as registered for the purpose: up to 249 bytes.
+   * @param context - What else it shall depend on. With TLS 1.2, an empty one differs from none.
    * @throws {InvalidatedError} If the connection is not open.
    */
   exportKeyingMaterial(length: number, label: string, context?: Uint8Array): Uint8Array {
+    // What HKDF-Expand can give by SHA-256 (RFC 5869 section 2.3), and HkdfLabel can hold (RFC 8446 section 7.1).
+    requireInteger('length', length, 1, 255 * 32)
+    requireString('label', label)
+    requireInteger('label.length', Buffer.byteLength(label), 1, 255 - 'tls13 '.length)
+    if (context !== undefined) requireBytes('context', context)
     if (this.#engine === null || this.#info === null || this.#isOver()) throw new InvalidatedError('it is not open')
     const buffer = context === undefined ? undefined : Buffer.from(context)
     return this.#engine.tls.exportKeyingMaterial(length, label, buffer as Buffer)
@@ -410,24 +438,35 @@ export class Connection implements AsyncDisposable {
   }
 
   #feed(input: Uint8Array): void {
-    if (!this.#proven) {
-      const { maxHandshakeBytes } = this.#plan.limits
-      this.#handshakeBytes += input.length
-      if (this.#handshakeBytes > maxHandshakeBytes) {
-        const error = new BadTLSDataError(`the handshake of the peer has more than ${maxHandshakeBytes} bytes`)
-        this.#refuse(new Refusal(error, AlertCode.illegal_parameter))
-        return
-      }
-    }
+    const portion = this.#proven ? input : this.#untilLimit(input)
     this.#receiving = true
-    this.#engine?.feed(input)
+    if (portion.length > 0) this.#engine?.feed(portion)
     this.#receiving = false
+    if (portion.length < input.length && !this.#isOver()) this.#keepRest(input.subarray(portion.length))
   }
 
-  #keep(input: Uint8Array): void {
+  /** What may still come before the proof. The rest of a portion may come after it. */
+  #untilLimit(input: Uint8Array): Uint8Array {
+    const portion = input.subarray(0, this.#plan.limits.maxHandshakeBytes - this.#handshakeBytes)
+    this.#handshakeBytes += portion.length
+    return portion
+  }
+
+  #keepRest(rest: Uint8Array): void {
+    if (this.#proven) {
+      this.#keep(rest, 'first')
+      return
+    }
+    const { maxHandshakeBytes } = this.#plan.limits
+    const error = new BadTLSDataError(`the handshake of the peer has more than ${maxHandshakeBytes} bytes`)
+    this.#refuse(new Refusal(error, AlertCode.illegal_parameter))
+  }
+
+  #keep(input: Uint8Array, place: 'first' | 'last' = 'last'): void {
     const { maxBufferedBytes, maxHandshakeBytes } = this.#plan.limits
     const limit = this.#state === 'hello' ? Math.min(maxHandshakeBytes, maxBufferedBytes) : maxBufferedBytes
-    this.#pending.push(input)
+    if (place === 'first') this.#pending.unshift(input)
+    else this.#pending.push(input)
     this.#pendingBytes += input.length
     if (this.#pendingBytes > limit) {
       const error = new BadTLSDataError(`the peer sent more than ${limit} bytes before it could have an answer`)
@@ -456,9 +495,10 @@ export class Connection implements AsyncDisposable {
           engine: this.#engine as Engine,
           plan: this.#plan,
           version: this.#version(),
+          localChain: this.#identity?.chain ?? null,
           clientHello: this.#clientHello,
           signal: this.#abandoned.signal,
-          askProgram: (chain) => (this.#isOver() ? undefined : this.#sink.verify?.(chain, this)),
+          askProgram: (chain) => (this.#isOver() ? undefined : settled(this.#sink.verify?.(chain, this))),
         }),
       (accepted) => {
         this.#accepted = accepted
@@ -470,8 +510,13 @@ export class Connection implements AsyncDisposable {
   #accept(): void {
     this.#state = 'handshaking'
     this.#waitForHandshake()
+    // What a callback hands in meanwhile comes after what has been waiting.
+    const receiving = this.#receiving
+    this.#receiving = true
     this.#engine?.release()
+    this.#receiving = receiving
     this.#feedPending()
+    if (this.#judgeWireEnd !== null) setImmediate(this.#judgeWireEnd)
   }
 
   // open
@@ -527,7 +572,8 @@ export class Connection implements AsyncDisposable {
   /** Invalidates the connection, after an alert that says why. */
   #refuse({ reason, alert }: Refusal): void {
     if (this.#isOver()) return
-    const level = resolveAlertLevel(alert, alert === AlertCode.user_canceled ? 'warning' : 'fatal', null)
+    // Whoever refuses names an alert and means the end, also by one that is usually a warning.
+    const level = alert === AlertCode.user_canceled || alert === AlertCode.close_notify ? 'warning' : 'fatal'
     // If it cannot be sent there is nobody to tell: the program gets the reason in any case.
     if (!this.#sendAlert(level, alert, () => this.#invalidate(reason))) this.#invalidate(reason)
   }
@@ -623,6 +669,11 @@ export class Connection implements AsyncDisposable {
 
   #isOver(): boolean {
     return this.#state === 'closed' || this.#state === 'invalidated'
+  }
+
+  #requireSpeaking(): void {
+    if (this.#finishing) throw new InvalidatedError('the application has finished this direction already')
+    if (this.#ending) throw new InvalidatedError('an alert is about to end the connection')
   }
 
   #requireAlive(): void {

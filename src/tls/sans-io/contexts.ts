@@ -6,12 +6,10 @@
 import { createSecureContext, type SecureContext } from 'node:tls'
 import type { Certificate } from '../../certificate/certificate.ts'
 import { type KeyedChain, pemOf } from '../../certificate/keyed-chain.ts'
-import type { TLSVersion } from '../../certificate/peer.ts'
 import { ContextError } from '../../errors.ts'
 import { nameOnly, requireRoomForNames } from '../trusted-authorities.ts'
 import { SUITES } from './cipher-suites.ts'
-import { type Misfit, misfitOfClientKey, misfitOfServerKey, type Offer, signingKeyOf } from './key-fit.ts'
-import { groupCode } from './named-groups.ts'
+import { misfitOfClientKey, misfitOfServerKey, type Offer, requireSigningKey } from './key-fit.ts'
 import { schemeCode } from './signature-schemes.ts'
 import type { TlsSettings } from './tls-settings.ts'
 
@@ -82,14 +80,12 @@ function makeContext(chain: KeyedChain | null, settings: TlsSettings, ca: readon
 }
 
 function requireFit(leaf: Certificate, settings: TlsSettings): void {
-  const key = signingKeyOf(leaf)
-  if (key === null) {
-    throw new ContextError(`${leaf.subject}: TLS cannot carry a key of this kind (${leaf.keyCurve ?? 'unknown'})`)
-  }
+  const key = requireSigningKey(leaf, settings.side)
   const offer: Offer = {
     signatureSchemes: settings.signatureSchemes?.map(schemeCode) ?? null,
     cipherSuites: settings.cipherSuites.map((suite) => SUITES[suite].code),
-    groups: settings.groups?.map(groupCode) ?? null,
+    // A server may show a curve that it has no key exchange for; whether the client takes it is up to the client's list.
+    groups: null,
   }
   const misfitOf = settings.side === 'server' ? misfitOfServerKey : misfitOfClientKey
   for (const version of settings.versions) {

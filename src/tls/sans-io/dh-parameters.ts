@@ -40,7 +40,7 @@ export function readDhParams(dhParams: unknown): string | null {
     throw new TypeError(`"dhParams" expected "none", "auto", PEM or DER, got ${show(dhParams)}`)
   }
   const { prime, generator } = readGroup(derOf(dhParams))
-  requireGroup(valueOf(prime), valueOf(generator))
+  requireGroup(numberIn(prime), numberIn(generator))
   return formatPem(LABEL, element(TAG.sequence, prime.encoded, generator.encoded))
 }
 
@@ -70,7 +70,7 @@ function readGroup(der: Uint8Array): { prime: DerElement; generator: DerElement 
   })
 }
 
-function valueOf(integer: DerElement): bigint {
+function numberIn(integer: DerElement): bigint {
   const octets = reading(() => integerBytes(integer, 'the group'))
   // One octet more than the longest prime has, for the zero that keeps it positive. It bounds the arithmetic, too.
   if ((octets[0] ?? 0) >= 0x80 || octets.length > MAX_BITS / 8 + 1) throw invalid('has a number that is out of range')

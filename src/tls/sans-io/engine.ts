@@ -4,7 +4,7 @@
 //
 // - What is fed is decrypted, and answered, before `feed` returns.
 // - OpenSSL has one write on its way and waits until it is confirmed, which Node does a turn of the event loop later.
-// - An error of OpenSSL is known when `feed` returns, though Node may report it a tick later.
+// - An error of OpenSSL is known when `feed` returns: by `errored` during the handshake, and by '_tlsError' after it.
 // - A client's own flight leaves after the server's proof has been checked: with TLS 1.3 'secureConnect' comes before
 //   it, with TLS 1.2 the signature over the key exchange has been verified. A server says 'secure' before it sends
 //   anything that follows the client's Finished.
@@ -16,9 +16,11 @@
 // is held is bounded by itself. To refuse, seal an alert and destroy the engine; what was held is gone.
 
 import { connect as connectTls, type SecureContext, TLSSocket } from 'node:tls'
-import type { AlertLevel } from '../../errors.ts'
+import type { Certificate } from '../../certificate/certificate.ts'
 import { AlertCode, receivedAlert } from '../alert.ts'
+import { peerChain } from '../peer-of.ts'
 import { type CertificateRequestInfo, certificateRequestIn12, certificateRequestIn13 } from './certificate-request.ts'
+import { type Alert, ClearAlerts } from './clear-alerts.ts'
 import { HelloFilter } from './hello-filter.ts'
 import { OutgoingRecords } from './outgoing-records.ts'
 import { openServerHandshake13 } from './server-handshake.ts'
@@ -57,12 +59,6 @@ export interface EngineSink {
   failed(error: Error, alert: Alert | null): void
 }
 
-/** An alert, of either side. */
-export interface Alert {
-  readonly level: AlertLevel
-  readonly code: number
-}
-
 export class Engine {
   /** What Node knows of the connection. */
   readonly tls: TLSSocket
@@ -82,8 +78,11 @@ export class Engine {
   #confirmHeld: (() => void) | null = null
   /** Decrypted in the same turn in which the client was proven. */
   #early: Buffer[] = []
-  #lastFed: Uint8Array | null = null
-  #outputs = 0
+  #peerChain: readonly Certificate[] | null = null
+  /** Until the handshake is done. */
+  #clearAlerts: ClearAlerts | null = new ClearAlerts(() => this.serverHello?.version === 'TLSv1.2')
+  /** Whether the last thing that OpenSSL has said is an alert. */
+  #saidAlert = false
   #unsent = 0
   #alertsToSend: { readonly alerts: readonly Alert[]; readonly done: (sent: boolean) => void } | null = null
   #feeding = true
@@ -120,6 +119,17 @@ export class Engine {
     return this.#filter?.waiting ?? Buffer.concat(this.#held)
   }
 
+  /** Whether the peer has said close_notify, though it may not have been reported yet. */
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  /** What the peer has sent, once it is proven: its own certificate first, nothing if it has none that can be read. */
+  peerChain(): readonly Certificate[] {
+    this.#peerChain ??= Object.freeze([...peerChain(this.tls)])
+    return this.#peerChain
+  }
+
   /** What a proven server wants of a client certificate, or null if it wants none. Only with `recordsServerFlight`. */
   certificateRequest(): CertificateRequestInfo | null {
     const flight = Buffer.concat(this.#serverFlight)
@@ -132,12 +142,12 @@ export class Engine {
   feed(bytes: Uint8Array): void {
     if (this.#gate === 'closed') return
     if (this.#options.side === 'client') this.#readServer(bytes)
-    if (!this.#handshakeDone) this.#lastFed = bytes
-    const outputs = this.#outputs
+    this.#clearAlerts?.push(bytes)
+    this.#saidAlert = false
     this.#feeding = true
     this.#port.push(bytes)
     this.#feeding = false
-    this.#settle(this.#outputs > outputs)
+    this.#settle(this.#saidAlert)
   }
 
   /** Encrypts and sends. `done` is called when the wire has taken all of it. Only after `established`. */
@@ -145,7 +155,10 @@ export class Engine {
     // An empty write at the wrong moment makes Node 20 to 24 abort on an assertion, and it never means anything.
     const parts = chunks.filter(({ length }) => length > 0)
     const last = parts.pop()
-    if (last === undefined) return done()
+    if (last === undefined) {
+      done()
+      return
+    }
     this.#unsent++
     if (parts.length > 0) this.tls.cork()
     for (const part of parts) this.tls.write(part)
@@ -212,10 +225,15 @@ export class Engine {
     })
     tls.once(this.#options.side === 'client' ? 'secureConnect' : 'secure', () => {
       this.#handshakeDone = true
-      this.#lastFed = null
+      this.#clearAlerts = null
       // From inside OpenSSL: a server holds its next write from now on. A client is held already, unless the peer was
       // judged by what TLS 1.2 had proven before.
-      if (this.#options.side === 'server') this.#gate = 'holding'
+      if (this.#options.side === 'server') {
+        this.#gate = 'holding'
+        // Looking at the certificate empties OpenSSL's list of errors. What it found odd about a chain that is not its to
+        // judge would otherwise be taken for a failure of the connection.
+        this.peerChain()
+      }
       if (!this.#feeding) this.#settle(true)
     })
     tls.once('end', () => {
@@ -223,6 +241,8 @@ export class Engine {
       this.#settle(true)
     })
     tls.on('error', (error: Error) => this.#broke(error))
+    // After the handshake 'error' is for sockets of clients, and of servers that a `tls.Server` has made.
+    tls.on('_tlsError', (error: Error) => this.#broke(error))
     tls.once('close', () => {
       if (!this.#handshakeDone) this.#broke(new Error('the handshake was broken off'))
     })
@@ -256,7 +276,7 @@ export class Engine {
 
   /** Called by OpenSSL. */
   #output(parts: readonly Buffer[], confirm: () => void): void {
-    this.#outputs++
+    this.#saidAlert = endsInAlert(parts.at(-1) ?? NOTHING)
     if (this.#options.side === 'server') for (const part of parts) this.#readServerHello(part)
     switch (this.#gate) {
       case 'open':
@@ -294,7 +314,10 @@ export class Engine {
   }
 
   #send(parts: readonly Uint8Array[], confirm: () => void): void {
-    if (parts.length === 0) return confirm()
+    if (parts.length === 0) {
+      confirm()
+      return
+    }
     for (const part of parts) this.#records.sent(part)
     this.#sink.wire(parts, confirm)
   }
@@ -302,7 +325,7 @@ export class Engine {
   /** OpenSSL has returned: what is there to report? */
   #settle(answered: boolean): void {
     if (this.#gate === 'closed') return
-    const error = this.#error ?? this.tls.errored
+    const error = this.#error ?? this.tls.errored ?? this.#untold()
     if (error !== null) {
       // What came before it came in good order.
       if (this.#isReady()) this.#establish()
@@ -316,6 +339,11 @@ export class Engine {
     }
     if (this.#isReady()) this.#establish()
     this.#reportEnd()
+  }
+
+  /** A fatal alert ends the connection, also one of which Node tells nothing. */
+  #untold(): Error | null {
+    return this.#clearAlerts?.fatal ? new Error('the peer sent an alert for which OpenSSL has no word') : null
   }
 
   #isReady(): boolean {
@@ -349,8 +377,8 @@ export class Engine {
   #fail(error: Error, answered: boolean): void {
     if (this.#isClosed()) return
     const number = receivedAlert(error)
-    const alert: Alert | null =
-      number === undefined ? plaintextAlert(this.#lastFed) : { level: 'fatal', code: number }
+    const clear = this.#clearAlerts?.ending ?? null
+    const alert: Alert | null = number === undefined ? clear : { level: 'fatal', code: number }
     if (alert === null) this.#sayWhy(answered)
     this.#close()
     this.#sink.failed(error, alert)
@@ -397,13 +425,14 @@ export class Engine {
 }
 
 function nothing(): void {}
+const NOTHING = new Uint8Array(0)
 
-/** The alert in clear at the end of these bytes. Node keeps it to itself if it is a warning, or has no name for it. */
-function plaintextAlert(bytes: Uint8Array | null): Alert | null {
-  if (bytes === null || bytes.length < 7) return null
-  const [type, major, , high, low, level, code] = bytes.subarray(-7)
-  if (type !== 21 || major !== 3 || high !== 0 || low !== 2 || code === undefined) return null
-  return level === 1 ? { level: 'warning', code } : level === 2 ? { level: 'fatal', code } : null
+/** Whether a write of OpenSSL ends in an alert: two bytes in clear, or encrypted in one of the ways that there are. */
+function endsInAlert(bytes: Uint8Array): boolean {
+  return [2, 18, 19, 26].some((length) => {
+    const [type, major, , high, low] = bytes.subarray(Math.max(0, bytes.length - length - 5))
+    return (type === 21 || (type === 23 && length === 19)) && major === 3 && high === 0 && low === length
+  })
 }
 
 // A record with two bytes, their type and their tag (RFC 8446 section 5.2), perhaps after a ChangeCipherSpec. A

@@ -3,14 +3,18 @@
 import {
   AlertUnavailableError,
   BadTLSDataError,
+  ChainError,
   ConnectionError,
+  ContextError,
+  InvalidatedError,
   PeerRefusedError,
   TLSAlertError,
   TlacacocaError,
   VerificationRefused,
 } from '../../errors.ts'
+import { show } from '../../internal/arguments.ts'
 import { AlertCode, alertName, alertNameOf, complaint } from '../alert.ts'
-import type { Alert } from './engine.ts'
+import type { Alert } from './clear-alerts.ts'
 
 /** What OpenSSL has given up for: the peer's alert if it sent one, and else something that it should not have sent. */
 export function engineFailure(cause: Error, alert: Alert | null): TLSAlertError | BadTLSDataError {
@@ -34,23 +38,31 @@ export class Refusal extends Error {
   constructor(reason: Error, alert: number) {
     super(reason.message)
     this.reason = reason
-    this.alert = alert
+    // What a program has got wrong shall not keep it from refusing.
+    this.alert = Number.isInteger(alert) && alert >= 0 && alert <= 255 ? alert : AlertCode.internal_error
   }
+}
+
+/** What was thrown, if it is an error, or an error that shows it. */
+export function errorOf(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(typeof thrown === 'string' ? thrown : show(thrown))
 }
 
 /** What was thrown to refuse a peer, and the alert that says so. */
 export function refusalOf(thrown: unknown): Refusal {
   if (thrown instanceof Refusal) return thrown
-  const reason = thrown instanceof Error ? thrown : new Error(String(thrown))
+  const reason = errorOf(thrown)
   return new Refusal(reason, alertFor(reason))
 }
 
 function alertFor(reason: Error): number {
   if (reason instanceof VerificationRefused) return reason.alert
   if (reason instanceof PeerRefusedError) return alertForProblem(reason.reason)
-  if (reason instanceof ConnectionError && reason.code === 'ERR_TLACACOCA_IDENTITY_WITHHELD') return AlertCode.user_canceled
+  if (reason instanceof ConnectionError && reason.code === 'ERR_TLACACOCA_IDENTITY_WITHHELD')
+    return AlertCode.user_canceled
   // RFC 8446 section 6.2: an error unrelated to the peer. That a check has failed is no news for it.
-  return reason instanceof TlacacocaError ? AlertCode.certificate_unknown : AlertCode.internal_error
+  const isOurs = reason instanceof ChainError || reason instanceof ContextError || reason instanceof InvalidatedError
+  return reason instanceof TlacacocaError && !isOurs ? AlertCode.certificate_unknown : AlertCode.internal_error
 }
 
 /** The alert for a problem with a certificate, by its word: one of path validation, or of any verifier. */

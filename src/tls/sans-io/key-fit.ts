@@ -4,6 +4,8 @@
 import type { Certificate } from '../../certificate/certificate.ts'
 import type { TLSVersion } from '../../certificate/peer.ts'
 import { readPublicKeyInfo } from '../../certificate/public-key.ts'
+import { weaknessOfKey } from '../../certificate/strength.ts'
+import { ContextError } from '../../errors.ts'
 import { SUITES, type SuiteAuthentication } from './cipher-suites.ts'
 import { groupCode } from './named-groups.ts'
 import { isCurve, type SigningKey, schemesOf } from './signature-schemes.ts'
@@ -34,6 +36,22 @@ export function signingKeyOf(certificate: Certificate): SigningKey | null {
   }
 }
 
+/**
+ * The kind of the key of a chain of ours.
+ *
+ * @throws {ContextError} If TLS has no place for it, or if a server is to show it and it is too weak. A chain that was
+ *   made for a client may be weak, and then the group of `dhParams: 'auto'` would be as weak as the key.
+ */
+export function requireSigningKey(leaf: Certificate, side: 'client' | 'server'): SigningKey {
+  const key = signingKeyOf(leaf)
+  if (key === null) {
+    throw new ContextError(`${leaf.subject}: TLS cannot carry a key of this kind (${leaf.keyCurve ?? 'unknown'})`)
+  }
+  const weakness = side === 'server' ? weaknessOfKey(leaf) : null
+  if (weakness !== null) throw new ContextError(`${leaf.subject}: ${weakness}`)
+  return key
+}
+
 const RSASSA_PSS = '1.2.840.113549.1.1.10'
 
 /** Why a server's key cannot be used in a handshake of this version; null if it can. */
@@ -56,7 +74,9 @@ function authenticationOf(key: SigningKey): 'ecdsa' | 'rsa' {
 }
 
 function suitesFor(authentication: SuiteAuthentication): readonly number[] {
-  return Object.values(SUITES).filter((suite) => suite.authentication === authentication).map(({ code }) => code)
+  return Object.values(SUITES)
+    .filter((suite) => suite.authentication === authentication)
+    .map(({ code }) => code)
 }
 
 const SUITES_BY_AUTHENTICATION = { ecdsa: suitesFor('ecdsa'), rsa: suitesFor('rsa') }

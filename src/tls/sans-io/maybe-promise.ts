@@ -13,3 +13,12 @@ export function andThen<Value, Result>(
 ): MaybePromise<Result> {
   return value instanceof Promise ? value.then(next) : next(value)
 }
+
+/**
+ * What somebody else's function has returned. A promise of another make, or of another realm, is waited for as well: to
+ * take it for an answer would be to accept before anybody has decided.
+ */
+export function settled(value: unknown): MaybePromise<void> {
+  const isThenable = typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+  return isThenable ? Promise.resolve(value).then(() => {}) : undefined
+}

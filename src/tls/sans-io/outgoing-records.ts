@@ -43,7 +43,7 @@ export class OutgoingRecords {
   readonly #side: 'client' | 'server'
   readonly #walker = new RecordWalker(
     (type, length) => this.#wanted(type, length),
-    (type, kept) => this.#record(type, kept),
+    (type, length, kept) => this.#record(type, length, kept),
   )
   #messages = new MessageBoundaries()
   #hello: ServerHelloInfo | null = null
@@ -95,10 +95,8 @@ export class OutgoingRecords {
 
   /** What the server chose. As a server: before the bytes that say so are `sent`. */
   serverHello(info: ServerHelloInfo): void {
-    if (this.#hello !== null) return
     this.#hello = info
-    const suite = recordSuite(info.cipherSuite)
-    this.#suite = suite?.version === info.version ? suite : null
+    this.#suite = recordSuite(info.cipherSuite)
     this.#deriveHandshakeKeys()
   }
 
@@ -157,8 +155,10 @@ export class OutgoingRecords {
   }
 
   /** A record has left. */
-  #record(type: number, kept: Uint8Array): void {
-    if (this.#usable && !this.#follows(type, kept)) this.forget()
+  #record(type: number, length: number, kept: Uint8Array): void {
+    if (!this.#usable) return
+    const isSound = type !== CHANGE_CIPHER_SPEC || length === 1
+    if (!isSound || !this.#follows(type, kept)) this.forget()
   }
 
   /** Whether it is one that can be here. */
@@ -169,7 +169,7 @@ export class OutgoingRecords {
       case 'encrypted':
         this.#sequence++
         if (kept.length > 0) this.#explicitNonce = Uint8Array.from(kept)
-        // A second one would change the keys. Renegotiation is off, so there is none.
+        // It would change the keys a second time. Renegotiation is off, so there is none.
         return type !== CHANGE_CIPHER_SPEC
       default:
         // RFC 8446 appendix D.4: a ChangeCipherSpec in clear is for the looks of it, and has no number.

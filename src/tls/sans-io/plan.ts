@@ -14,23 +14,25 @@ import type { MaybePromise } from './maybe-promise.ts'
 
 export type { MaybePromise } from './maybe-promise.ts'
 
-
-
+/** How much a peer may send, and how much is kept. */
 export interface Limits {
-  /** How many certificates a peer may send. */
+  /** How many certificates a peer may send. Default 10. */
   readonly maxChainLength: number
-  /** How large all of them may be together. */
+  /** How large all of them may be together. Default 65,536. */
   readonly maxCertificateBytes: number
-  /** How much may come before the peer has proven its key. */
+  /** How much may come before the peer has proven its key. Default 131,072. */
   readonly maxHandshakeBytes: number
-  /** How much is kept while the handshake or the verifier takes its time, of each direction. */
+  /** How much is kept while the handshake or the verifier takes its time, of each direction. Default 1,048,576. */
   readonly maxBufferedBytes: number
 }
 
-/** In milliseconds; null for none. */
+/** Deadlines in milliseconds; null for none. */
 export interface Timeouts {
+  /** For the handshake, the verifier's time apart. Default 10,000. */
   readonly handshakeMs: number | null
+  /** For the checks of the peer. Default 30,000: a person may be asked. */
   readonly verifyMs: number | null
+  /** For a client's certificate store, before the handshake. Default 10,000. */
   readonly certificateMs: number | null
 }
 
@@ -61,8 +63,8 @@ export interface ClientPlan extends CommonPlan {
    * without one. Null instead of a function: what the handshake began with stays.
    */
   readonly answerRequest: ((request: CertificateRequestInfo) => MaybePromise<KeyedChain | null>) | null
-  /** Asked before a certificate leaves in clear, by TLS 1.2; throws to keep it back. */
-  readonly identityInClear: () => void
+  /** Asked before a certificate leaves in clear, by TLS 1.2; throws to keep it back. Null: that of a bare context. */
+  readonly identityInClear: (certificate: Certificate | null) => void
 }
 
 export interface ServerPlan extends CommonPlan {

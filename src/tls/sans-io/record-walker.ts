@@ -8,7 +8,7 @@
 type RecordBegins = (type: number, length: number) => number
 
 /** A record ends. `kept` is what was wanted of it, and holds until the call returns. */
-type RecordEnds = (type: number, kept: Uint8Array) => void
+type RecordEnds = (type: number, length: number, kept: Uint8Array) => void
 
 const HEADER_BYTES = 5
 const EMPTY = new Uint8Array(0)
@@ -19,6 +19,7 @@ export class RecordWalker {
   readonly #header = new Uint8Array(HEADER_BYTES)
   #headerBytes = 0
   #type = 0
+  #length = 0
   /** What is still to come of the body. */
   #missing = 0
   #kept: Uint8Array = EMPTY
@@ -64,16 +65,17 @@ export class RecordWalker {
       return bodyAt
     }
     this.#type = type
+    this.#length = length
     this.#missing = length
     this.#keptBytes = 0
     const wanted = Math.min(length, this.#begins(type, length))
     if (wanted > 0 && bodyAt > 0 && bytes.length - bodyAt >= length) {
       this.#missing = 0
-      this.#ends(type, bytes.subarray(bodyAt, bodyAt + wanted))
+      this.#ends(type, length, bytes.subarray(bodyAt, bodyAt + wanted))
       return bodyAt + length
     }
     this.#kept = wanted === 0 ? EMPTY : new Uint8Array(wanted)
-    if (length === 0) this.#ends(type, EMPTY)
+    if (length === 0) this.#ends(type, length, EMPTY)
     return bodyAt
   }
 
@@ -88,7 +90,7 @@ export class RecordWalker {
     if (this.#missing === 0) {
       const kept = this.#kept
       this.#kept = EMPTY
-      this.#ends(this.#type, kept)
+      this.#ends(this.#type, this.#length, kept)
     }
     return end
   }

@@ -9,7 +9,7 @@ import { requireList, requireOneOf, requireOptions, show } from '../../internal/
 import { NameTable, patternsOf } from '../certificate-set.ts'
 import type { ClientHelloInfo } from '../client-hello.ts'
 import { askOnce, type ChainAnswer } from './answer.ts'
-import { misfitOfServerKey, type Offer, signingKeyOf } from './key-fit.ts'
+import { misfitOfServerKey, type Offer, requireSigningKey } from './key-fit.ts'
 import type { MaybePromise } from './maybe-promise.ts'
 import type { SigningKey } from './signature-schemes.ts'
 
@@ -53,7 +53,7 @@ export abstract class ServerCertificates {
  * One chain for all clients, whatever they ask for.
  *
  * @throws {TypeError} If it is no `KeyedChain`.
- * @throws {ContextError} If TLS has no place for a key of its kind.
+ * @throws {ContextError} If TLS has no place for a key of its kind, or it is too weak for a server.
  */
 export class ServerCertificateChain extends ServerCertificates {
   readonly #chain: KeyedChain
@@ -61,7 +61,7 @@ export class ServerCertificateChain extends ServerCertificates {
   constructor(chain: KeyedChain) {
     super()
     requireChain('chain', chain)
-    requireSigningKey(chain)
+    requireSigningKey(chain.leaf, 'server')
     this.#chain = chain
   }
 
@@ -165,7 +165,12 @@ interface Candidate {
 
 function candidateOf(chain: KeyedChain): Candidate {
   const { leaf } = chain
-  return { chain, key: requireSigningKey(chain), patterns: patternsOf(leaf), notAfter: leaf.notAfter.getTime() }
+  return {
+    chain,
+    key: requireSigningKey(leaf, 'server'),
+    patterns: patternsOf(leaf),
+    notAfter: leaf.notAfter.getTime(),
+  }
 }
 
 /** Those for each pattern, the one that is valid longest first, and of equals the one that was given first. */
@@ -209,7 +214,10 @@ function bestFor(hello: ClientHelloInfo, candidates: readonly Candidate[]): Cand
   }
   const weights = VERSIONS.filter(({ code }) => hello.versions.includes(code))
   const fitOf = ({ key }: Candidate): number =>
-    weights.reduce((sum, { version, weight }) => sum + (misfitOfServerKey(key, version, offer) === null ? weight : 0), 0)
+    weights.reduce(
+      (sum, { version, weight }) => sum + (misfitOfServerKey(key, version, offer) === null ? weight : 0),
+      0,
+    )
   let best: Candidate | null = null
   let bestFit = 0
   for (const candidate of candidates) {
@@ -238,10 +246,4 @@ function listOf(chains: unknown): readonly KeyedChain[] {
 
 function requireChain(name: string, value: unknown): asserts value is KeyedChain {
   if (!KeyedChain.is(value)) throw new TypeError(`"${name}" expected a KeyedChain, got ${show(value)}`)
-}
-
-function requireSigningKey({ leaf }: KeyedChain): SigningKey {
-  const key = signingKeyOf(leaf)
-  if (key !== null) return key
-  throw new ContextError(`${leaf.subject}: TLS cannot carry a key of this kind (${leaf.keyCurve ?? 'unknown'})`)
 }

@@ -2,20 +2,18 @@
 // and tells Node nothing; who keeps the bytes and has the secret can read it as well.
 
 import { fromHex } from './keylog.ts'
-import { MessageBoundaries } from './message-boundaries.ts'
 import { erase, recordSuite, trafficKeys } from './record-keys.ts'
 import { openRecord } from './record-protection.ts'
 import { RecordWalker } from './record-walker.ts'
 
 const APPLICATION_DATA = 23
 const HANDSHAKE = 22
-const FINISHED = 20
 // OpenSSL takes chains of up to 100 KiB; there are lists of authorities besides.
 const MAX_BYTES = 262_144
 
 /**
  * The handshake messages of a server that are encrypted, up to its Finished, one after the other. What comes before them
- * in clear is passed over; what cannot be opened, or goes beyond 256 KiB, ends them.
+ * in clear is passed over; what does not open, or goes beyond 256 KiB, ends them.
  *
  * @param records - Everything that came from the server, from its first byte.
  * @param secretHex - The `SERVER_HANDSHAKE_TRAFFIC_SECRET` of Node's 'keylog' event.
@@ -29,23 +27,18 @@ export function openServerHandshake13(records: Uint8Array, secretHex: string, ci
   // Not shown: it may be a secret with a mistake in it.
   if (secret === null) throw new RangeError('"secretHex" expected hexadecimal digits')
   const keys = trafficKeys(suite, secret)
-  const messages = new MessageBoundaries()
   const parts: Uint8Array[] = []
-  let sequence = 0
   let bytes = 0
   let done = false
   const walker = new RecordWalker(
     (type, length) => (type === APPLICATION_DATA && !done ? length : 0),
-    (type, kept) => {
+    (type, _length, kept) => {
       if (done || type !== APPLICATION_DATA) return
-      const content = openRecord(keys, sequence++, type, kept)
-      if (content === null || content.type !== HANDSHAKE) {
-        done = true
-        return
-      }
-      bytes += content.bytes.length
-      done = bytes > MAX_BYTES || messages.push(content.bytes).includes(FINISHED)
-      if (bytes <= MAX_BYTES) parts.push(content.bytes)
+      const content = openRecord(keys, parts.length, type, kept)
+      bytes += content?.bytes.length ?? 0
+      // The server's tickets and data follow under other keys.
+      if (content === null || content.type !== HANDSHAKE || bytes > MAX_BYTES) done = true
+      else parts.push(content.bytes)
     },
   )
   walker.walk(records)

@@ -105,9 +105,7 @@ export class ServerTLS {
   start(writeToWire: WireCallbacks['writeToWire'], verify?: VerifyCallback): Connection
   start(first: WireCallbacks | WireCallbacks['writeToWire'], verify?: VerifyCallback): Connection {
     const callbacks: WireCallbacks =
-      typeof first !== 'function'
-        ? first
-        : { writeToWire: first, ...(verify === undefined ? {} : { verify }) }
+      typeof first !== 'function' ? first : { writeToWire: first, ...(verify === undefined ? {} : { verify }) }
     requireCallbacks(callbacks)
     return startWith(this.#plan, callbacks)
   }
@@ -175,14 +173,13 @@ function certificateRequired(protocol: TLSVersion): VerificationRefused {
   return new VerificationRefused(alert, 'the client has no certificate, or none that can be read')
 }
 
-function requireIssued(
-  chain: readonly Certificate[],
-  trusted: readonly Certificate[],
-  clock: Clock,
-): IssuanceFacts {
+function requireIssued(chain: readonly Certificate[], trusted: readonly Certificate[], clock: Clock): IssuanceFacts {
   const [leaf, ...intermediates] = chain as [Certificate, ...Certificate[]]
   const at = new Date(clock())
   const result = validatePath({ leaf, intermediates, authorities: trusted, at, purpose: 'client' })
   if (result.valid) return { issuance: 'issued' }
-  throw new VerificationRefused(alertForProblem(result.problem), `the client's certificate is refused: ${result.detail}`)
+  throw new VerificationRefused(
+    alertForProblem(result.problem),
+    `the client's certificate is refused: ${result.detail}`,
+  )
 }

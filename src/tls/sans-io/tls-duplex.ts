@@ -223,7 +223,10 @@ export class TLSDuplex extends Duplex {
   #toTransport(parts: readonly Uint8Array[], confirm: () => void): void {
     const transport = this.#transport
     // Its own 'error' or 'close' reports what has become of it.
-    if (transport.destroyed || transport.writableEnded) return confirm()
+    if (transport.destroyed || transport.writableEnded) {
+      confirm()
+      return
+    }
     this.#spoke = true
     const last = parts.length - 1
     if (last > 0) transport.cork()
@@ -302,7 +305,10 @@ const DRAIN_LIMITS = requireDrainLimits({})
 
 function requireTransport(transport: unknown): asserts transport is Duplex {
   const fits =
-    transport instanceof Duplex && !transport.readableObjectMode && !transport.writableObjectMode && !transport.destroyed
+    transport instanceof Duplex &&
+    !transport.readableObjectMode &&
+    !transport.writableObjectMode &&
+    !transport.destroyed
   if (!fits) throw new TypeError(`"transport" expected a Duplex of bytes that is not destroyed, got ${show(transport)}`)
 }
 

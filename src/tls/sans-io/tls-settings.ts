@@ -25,8 +25,8 @@ export interface CommonTLSOptions {
   /** The suites to allow, in order of preference. By default all nine, and those of DHE on a server with `dhParams`. */
   readonly cipherSuites?: readonly CipherSuite[]
   /**
-   * The groups for the key exchange to allow, in order of preference. By default those that OpenSSL prefers. Up to TLS
-   * 1.2 the curve of an EC certificate has to be among them, too (RFC 8422 section 5.1), also that of the peer.
+   * The groups for the key exchange to allow, in order of preference. By default those that OpenSSL prefers. Before TLS
+   * 1.3 the curve of the peer's EC certificate has to be among them, too (RFC 8422 section 5.1), so keep `P-256`.
    */
   readonly groups?: readonly NamedGroup[]
   /**
@@ -39,15 +39,9 @@ export interface CommonTLSOptions {
   /** How much a peer may send, and how much is kept. */
   readonly limits?: Partial<Limits>
   /** How long things may take. */
-  readonly timeouts?: Partial<ConnectionTimeouts>
+  readonly timeouts?: Partial<Timeouts>
   /** For the dates of certificates and for deadlines. By default the computer's. */
   readonly clock?: Clock
-}
-
-/** In milliseconds; null for no deadline. */
-export interface ConnectionTimeouts extends Timeouts {
-  /** For the peer to end its side when we have ended ours. */
-  readonly closeMs: number | null
 }
 
 /** @internal What Node's `createSecureContext` is given, apart from certificates. */
@@ -71,7 +65,7 @@ export interface TlsSettings {
   readonly signatureSchemes: readonly SignatureScheme[] | null
   readonly alpn: readonly string[]
   readonly limits: Limits
-  readonly timeouts: ConnectionTimeouts
+  readonly timeouts: Timeouts
   readonly clock: Clock
   readonly secureContextOptions: SettingsContextOptions
 }
@@ -99,12 +93,11 @@ export const DEFAULT_LIMITS: Limits = {
   maxBufferedBytes: 1_048_576,
 }
 
-const DEFAULT_TIMEOUTS: ConnectionTimeouts = {
+const DEFAULT_TIMEOUTS: Timeouts = {
   handshakeMs: 10_000,
   // A person may be asked.
   verifyMs: 30_000,
   certificateMs: 10_000,
-  closeMs: 5_000,
 }
 
 /**
@@ -206,7 +199,9 @@ function requireKnownToOpenssl(
     try {
       createSecureContext({ ca: [], ...optionsOf(each) })
     } catch (cause) {
-      throw new ContextError(`"${name}" has ${each}, which this OpenSSL (${process.versions.openssl}) has not got`, { cause })
+      throw new ContextError(`"${name}" has ${each}, which this OpenSSL (${process.versions.openssl}) has not got`, {
+        cause,
+      })
     }
   }
 }

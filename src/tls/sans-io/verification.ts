@@ -4,12 +4,12 @@
 // its time, and the connection may be over before it answers; then nobody looks at the answer any more.
 
 import type { Certificate } from '../../certificate/certificate.ts'
+import type { KeyedChain } from '../../certificate/keyed-chain.ts'
 import { mintPeer, mintVerifiedPeer, type Peer, type TLSVersion } from '../../certificate/peer.ts'
 import type { PeerCandidate } from '../../certificate/peer-verifier.ts'
 import { BadTLSDataError } from '../../errors.ts'
 import { AlertCode } from '../alert.ts'
 import type { ClientHelloInfo } from '../client-hello.ts'
-import { peerChain } from '../peer-of.ts'
 import { acceptedBy, ask, refusalError } from '../verifiers/ask.ts'
 import { ClientCertificateRestart } from './client-certificate-restart.ts'
 import type { Engine } from './engine.ts'
@@ -23,6 +23,7 @@ export interface Proof {
   readonly engine: Engine
   readonly plan: Plan
   readonly version: TLSVersion | null
+  readonly localChain: KeyedChain | null
   /** On a server. */
   readonly clientHello: ClientHelloInfo | null
   /** Aborted when nobody waits for the answer any more. */
@@ -46,7 +47,7 @@ export function verifyPeer(proof: Proof): MaybePromise<Accepted> {
     throw badData('the peer uses a version or a session that was not offered', AlertCode.illegal_parameter)
   }
   // Frozen, because what is judged is what the peer will be made of.
-  const chain = Object.freeze([...peerChain(engine.tls)])
+  const chain = engine.peerChain()
   requireLimits(chain, plan.limits)
   return plan.side === 'client' ? verifyServer(proof, plan, chain, version) : verifyClient(proof, plan, chain, version)
 }
@@ -69,7 +70,7 @@ function verifyServer(
       throw new Refusal(reason, decision.alert ?? alert)
     }
     return andThen(proof.askProgram(chain), () =>
-      andThen(settleIdentity(proof.engine, plan, protocol), () => ({
+      andThen(settleIdentity(proof, plan, protocol), () => ({
         peer: mintVerifiedPeer({ certificate, chain, protocol }, endpoint, acceptedBy(verifier, decision)),
         chain,
       })),
@@ -78,9 +79,9 @@ function verifyServer(
 }
 
 /** The server is accepted, so it may learn who we are. Does it want to, and is that all right? */
-function settleIdentity(engine: Engine, plan: ClientPlan, protocol: TLSVersion): MaybePromise<void> {
+function settleIdentity({ engine, localChain }: Proof, plan: ClientPlan, protocol: TLSVersion): MaybePromise<void> {
   if (plan.answerRequest === null) {
-    if (protocol === 'TLSv1.2' && carriesCertificate(engine.held)) plan.identityInClear()
+    if (protocol === 'TLSv1.2' && carriesCertificate(engine.held)) plan.identityInClear(localChain?.leaf ?? null)
     return
   }
   const request = engine.certificateRequest()

@@ -2,6 +2,7 @@
 
 import { requireFunction, requireOptions } from '../../internal/arguments.ts'
 import { Connection, type ConnectionSink, type VerifyCallback } from './connection.ts'
+import { errorOf } from './failures.ts'
 import type { Plan } from './plan.ts'
 
 /** What a program does for a connection: sending, closing, looking at the peer. */
@@ -37,7 +38,7 @@ export function startWith(plan: Plan, callbacks: WireCallbacks): Connection {
       try {
         call()
       } catch (thrown) {
-        connection.destroy(thrown instanceof Error ? thrown : new Error(String(thrown)))
+        connection.destroy(errorOf(thrown))
       }
     }
     return {

@@ -45,10 +45,13 @@ export class WireReader {
 
   /** A vector of numbers of two bytes each, of which there must be at least one. */
   numbers(lengthSize: 1 | 2): number[] {
-    const list = this.inside(lengthSize)
+    const start = this.#advance(this.integer(lengthSize))
+    const length = this.#at - start
+    if (length === 0 || length % 2 !== 0) throw new RangeError('no list of numbers')
     const numbers: number[] = []
-    do numbers.push(list.integer(2))
-    while (!list.done)
+    for (let at = start; at < this.#at; at += 2) {
+      numbers.push(((this.#bytes[at] ?? 0) << 8) | (this.#bytes[at + 1] ?? 0))
+    }
     return numbers
   }
 

@@ -12,10 +12,7 @@ export type Refusal = Extract<VerifierDecision, { accept: false }>
  * @internal Asks a verifier and never fails, now or, if the verifier takes its time, later. If it throws an error of this library, that error says best what happened (a
  * changed pin, a store that does not answer) and stays; anything else is a fault of the verifier.
  */
-export function ask(
-  verifier: PeerVerifier,
-  candidate: PeerCandidate,
-): VerifierDecision | Promise<VerifierDecision> {
+export function ask(verifier: PeerVerifier, candidate: PeerCandidate): VerifierDecision | Promise<VerifierDecision> {
   const read = (decision: unknown): VerifierDecision =>
     readDecision(decision) ?? failed(`the verifier ${verifier.name} gave no decision`)
   const refuse = (cause: unknown): VerifierDecision => {

@@ -7,7 +7,7 @@ import type { SecureContext } from 'node:tls'
 import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { OutgoingRecords } from '../../../src/tls/sans-io/outgoing-records.ts'
 import {
-  nextTrafficSecret,
+  type nextTrafficSecret,
   type RecordKeys,
   recordSuite,
   trafficKeys,
@@ -62,6 +62,10 @@ vi.mock('../../../src/tls/sans-io/keylog.ts', async (original) => {
     },
   }
 })
+
+const unnoted = await vi.importActual<typeof import('../../../src/tls/sans-io/record-keys.ts')>(
+  '../../../src/tls/sans-io/record-keys.ts',
+)
 
 type Side = 'client' | 'server'
 type Version = 'TLSv1.2' | 'TLSv1.3'
@@ -144,6 +148,20 @@ function secretIn(lines: readonly Buffer[], label: string): Buffer {
   return hex(line?.trim().split(' ')[2] ?? '')
 }
 
+/** What each call does: the peer asks for new keys, and changes its own. OpenSSL has nothing for that in Node. */
+function keyUpdates(made: FollowedConnection, side: Side): () => void {
+  const suite = suiteOf(made)
+  let secret = secretIn(made.peerKeylog, `${side === 'client' ? 'SERVER' : 'CLIENT'}_TRAFFIC_SECRET_0`)
+  // All that the peer has sent but its handshake: two tickets, if it is the server.
+  let sequence = side === 'client' ? 2 : 0
+  return () => {
+    const update = { type: HANDSHAKE, bytes: Buffer.of(24, 0, 0, 1, 1) }
+    made.ours.feed(sealRecord(unnoted.trafficKeys(suite, secret), sequence, update))
+    secret = unnoted.nextTrafficSecret(suite, secret)
+    sequence = 0
+  }
+}
+
 describe('an alert', () => {
   describe.each(['client', 'server'] as const)('of a %s', (side) => {
     describe.each(SUITES)('with suite %i (%s %s)', (number, version, suite, key) => {
@@ -194,20 +212,14 @@ describe('an alert', () => {
         it('is read after the peer has asked for new keys, and in between', async () => {
           const made = connection({ version, suite }, side)
           await made.established()
-          const peerSide = side === 'client' ? 'SERVER' : 'CLIENT'
-          let secret = secretIn(made.peerKeylog, `${peerSide}_TRAFFIC_SECRET_0`)
-          // All that the peer has sent but its handshake: two tickets, if it is the server.
-          let sequence = side === 'client' ? 2 : 0
+          const askForKeys = keyUpdates(made, side)
           const updates = () => made.ours.left.filter((record) => record.length === KEY_UPDATE_RECORD).length
           for (const text of ['hello', 'a longer text', 'again']) {
             const before = updates()
-            const update = { type: HANDSHAKE, bytes: Buffer.of(24, 0, 0, 1, 1) }
-            made.ours.feed(sealRecord(trafficKeys(suiteOf(made), secret), sequence, update))
+            askForKeys()
             // OpenSSL puts its own KeyUpdate before what it sends next.
             await made.write(text)
             expect(updates() - before).toBe(text.length === 5 ? 2 : 1)
-            secret = nextTrafficSecret(suiteOf(made), secret)
-            sequence = 0
           }
           expect(await made.alert(ACCESS_DENIED)).toBe(ACCESS_DENIED)
         })
@@ -299,7 +311,7 @@ describe('an alert', () => {
     const made = connection({ version: 'TLSv1.3' }, 'server')
     await made.established()
     expect(made.ours.records.sealAlert('fatal', ACCESS_DENIED)).not.toBeNull()
-    await made.write('hello')
+    await made.write('something else')
     expect(made.ours.records.sealAlert('warning', CLOSE_NOTIFY)).toBeNull()
   })
 })
@@ -442,9 +454,11 @@ describe('the trace of RFC 8448', () => {
     const records = followTrace(side, side === 'client' ? TRACE.client.slice(1) : TRACE.server)
     records.forget()
     expect(records.sealAlert('warning', CLOSE_NOTIFY)).toBeNull()
+    secrets.made.length = 0
     for (const line of traceLines(side)) records.keylog(line)
     records.serverHello(traceHello())
     expect(records.sealAlert('warning', CLOSE_NOTIFY)).toBeNull()
+    expect(secrets.made).toEqual([])
     records.sent(hex('1703'))
     expect(records.atBoundary).toBe(false)
   })
@@ -572,6 +586,7 @@ describe('the follower', () => {
     const keys = writeKeys12(recordSuite(0xc02b) ?? expect.fail(), hex(master), 'server', randoms)
     const change = hex('140303000101')
     const clearFlight = hex('1603030004020000001603030004 0e000000'.replaceAll(' ', ''))
+    const oneMessage = hex('160303000410000000')
     const finished = (nonce: Uint8Array) =>
       sealRecord(keys, 0, { type: HANDSHAKE, bytes: hex(`1400000c${'55'.repeat(12)}`) }, nonce)
 
@@ -623,13 +638,10 @@ describe('the follower', () => {
 
     it.each([
       ['a server', 'server', [clearFlight, change]],
-      ['a server whose first flight was two records', 'server', [clearFlight, change, finished(Buffer.alloc(8, 1))]],
-      [
-        'a client',
-        'client',
-        [hex(trace.clientHelloRecord), hex('16030300041000000014030300 0101'.replaceAll(' ', ''))],
-      ],
-    ] as const)('seals nothing for %s that changed its keys before it was known which', (_, side, pieces) => {
+      ['a server after one message', 'server', [oneMessage, change, finished(Buffer.alloc(8, 1))]],
+      ['a client', 'client', [hex(trace.clientHelloRecord), oneMessage, change]],
+      ['a client that is about to', 'client', [hex(trace.clientHelloRecord), oneMessage]],
+    ] as const)('seals nothing for %s that changes its keys before it is known which', (_, side, pieces) => {
       const records = new OutgoingRecords(side)
       for (const piece of pieces) records.sent(piece)
       expect(sealed(records)).toBeNull()
@@ -637,12 +649,14 @@ describe('the follower', () => {
       expect(sealed(records)).toBeNull()
     })
 
-    it('seals nothing after keys were changed a second time', () => {
+    it.each([
+      ['encrypted', sealRecord(keys, 1, { type: CHANGE_CIPHER_SPEC, bytes: Buffer.of(1) }, Buffer.alloc(8, 2))],
+      ['in clear', change],
+    ])('seals nothing after keys were changed a second time, %s', (_, second) => {
       const records = new OutgoingRecords('server')
       records.serverHello(hello12)
       records.keylog(line)
-      records.sent(Buffer.concat([clearFlight, change, finished(Buffer.alloc(8, 1))]))
-      records.sent(sealRecord(keys, 1, { type: 20, bytes: Buffer.of(1) }, Buffer.alloc(8, 2)))
+      records.sent(Buffer.concat([clearFlight, change, finished(Buffer.alloc(8, 1)), second]))
       expect(sealed(records)).toBeNull()
     })
   })
@@ -658,16 +672,20 @@ describe('the follower', () => {
         // A key and an IV, and in TLS 1.3 the secret that they were made from, for the next generation.
         expect(secrets.made.length).toBeGreaterThan(alive())
         expect(alive()).toBe(version === 'TLSv1.2' ? 2 : 3)
+        if (version === 'TLSv1.3') {
+          keyUpdates(made, side)()
+          await made.write('hello')
+          expect(alive()).toBe(3)
+        }
         made.ours.records.forget()
         expect(alive()).toBe(0)
       }
     }
   })
 
-  it('looks at nothing but the header of a record of data', () => {
+  it.each([16_401, 600, 23, 21])('looks at nothing but the header of a record of %i bytes of data', (length) => {
     const records = followTrace('server', TRACE.server)
-    const record = Buffer.alloc(5 + 16_401, 7)
-    hex('1703034011').copy(record)
+    const record = Buffer.concat([Buffer.of(APPLICATION_DATA, 3, 3, length >> 8, length & 0xff), Buffer.alloc(length)])
     const used = new Set<string | symbol>()
     const watched = new Proxy<Uint8Array>(record, {
       get: (target, property) => {

@@ -182,6 +182,12 @@ describe('records of TLS 1.3 (RFC 8448 section 3)', () => {
     expect(openRecord(keys, sequence, APPLICATION_DATA, bodyOf(record))).toEqual({ type, bytes: hex(content) })
   })
 
+  it('have a length that follows from the content, here that of a KeyUpdate', () => {
+    expect(sealedBytes(suite(0x1301), 5)).toBe(22)
+    expect(sealedBytes(suite(0xc02b), 5)).toBe(29)
+    expect(sealedBytes(suite(0xcca9), 5)).toBe(21)
+  })
+
   it('are opened at their own place, with their own keys and header only', () => {
     const body = bodyOf(trace.serverDataRecord)
     expect(openRecord(keysOf('serverApplication'), 1, APPLICATION_DATA, body)).not.toBeNull()
@@ -271,11 +277,5 @@ describe('the handshake of a server under encryption', () => {
     expect(() => openServerHandshake13(records, nearly, 0x1301)).toThrow(
       expect.objectContaining({ message: expect.not.stringContaining(serverHandshake.slice(0, 16)) }),
     )
-  })
-
-  it('needs records of a certain length', () => {
-    expect(sealedBytes(suite(0x1301), 5)).toBe(22)
-    expect(sealedBytes(suite(0xc02b), 5)).toBe(29)
-    expect(sealedBytes(suite(0xcca9), 5)).toBe(21)
   })
 })
