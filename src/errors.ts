@@ -56,6 +56,27 @@ export class PrivateKeyError extends TlacacocaError {
   }
 }
 
+/**
+ * A PKCS#12 container (`.p12`, `.pfx`) cannot be read or written. What is wrong with a key or a certificate in it is a
+ * `PrivateKeyError` or a `CertificateError`, and so is a passphrase that does not open it.
+ */
+export class Pkcs12Error extends TlacacocaError {
+  override readonly code:
+    /** It is damaged, or no such container. */
+    | 'ERR_TLACACOCA_PKCS12_MALFORMED'
+    /** It is protected in a way that is not supported. The message names it. */
+    | 'ERR_TLACACOCA_PKCS12_UNSUPPORTED'
+    /** Nothing in it tells whether it was changed since it was written. */
+    | 'ERR_TLACACOCA_PKCS12_NO_MAC'
+    /** Reading it would take more work or memory than allowed. */
+    | 'ERR_TLACACOCA_PKCS12_EXCESSIVE'
+
+  constructor(code: Pkcs12Error['code'], message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
 /** A file cannot be read or written. */
 export class FileError extends TlacacocaError {
   override readonly code:
@@ -155,6 +176,80 @@ export class ImportError extends TlacacocaError {
     super(message, options)
     this.code = code
     this.problems = problems
+  }
+}
+
+/**
+ * The identity registry does not do what was asked, because of who asks, or of what is stored. Nothing was changed. What
+ * fails in the store itself is a `StoreError`.
+ */
+export class IdentityError extends TlacacocaError {
+  override readonly code:
+    /** Only a user can do this, and the certificate belongs to none. */
+    | 'ERR_TLACACOCA_IDENTITY_UNKNOWN'
+    /** The certificate cannot be used: `reason` is `expired`, `not_yet_valid`, `malformed`, `revoked` and the like. */
+    | 'ERR_TLACACOCA_IDENTITY_REFUSED'
+    /** The certificate belongs to a user already. */
+    | 'ERR_TLACACOCA_IDENTITY_ALREADY_LINKED'
+    | 'ERR_TLACACOCA_IDENTITY_REGISTRATION_CLOSED'
+    /** The handle breaks the rules for handles; `reason` says which. */
+    | 'ERR_TLACACOCA_IDENTITY_HANDLE_INVALID'
+    /** Somebody has, or had, this handle or one that looks like it, or it is reserved. */
+    | 'ERR_TLACACOCA_IDENTITY_HANDLE_TAKEN'
+    /** The code is wrong, used, expired, or of somebody else: there is one answer for all of these. */
+    | 'ERR_TLACACOCA_IDENTITY_CODE_INVALID'
+    /** Too many tries; `retryAfterSeconds` says when there will be another. */
+    | 'ERR_TLACACOCA_IDENTITY_LIMITED'
+    /** The user has no such credential, or no such request waits. */
+    | 'ERR_TLACACOCA_IDENTITY_NOT_FOUND'
+    /** It is the last certificate by which the user can get in; `reason` says what is missing to revoke it. */
+    | 'ERR_TLACACOCA_IDENTITY_LAST_CREDENTIAL'
+    /** The rotation statement is malformed, forged, expired, used, or about something else; `reason` says which. */
+    | 'ERR_TLACACOCA_IDENTITY_ROTATION_INVALID'
+    /** The store was written with another pepper, or with none. */
+    | 'ERR_TLACACOCA_IDENTITY_PEPPER_MISMATCH'
+    /** A wallet: the file with names and scopes is damaged. See {@link IdentityMetadataError}. */
+    | 'ERR_TLACACOCA_IDENTITY_METADATA_INVALID'
+    /** A wallet: the file with names and scopes was written by a newer release. */
+    | 'ERR_TLACACOCA_IDENTITY_METADATA_NEWER'
+    /** A wallet: the user has not confirmed that the identity may be shown there; `reason` says why that is needed. */
+    | 'ERR_TLACACOCA_IDENTITY_NOT_CONFIRMED'
+    /** A wallet: the identity is about to be replaced by another one, and not every site knows of it yet. */
+    | 'ERR_TLACACOCA_IDENTITY_ROTATING'
+  /** More about it in a word, for programs; null if the code says it all. */
+  readonly reason: string | null
+  readonly retryAfterSeconds: number | null
+
+  constructor(
+    code: IdentityError['code'],
+    message: string,
+    facts: { readonly reason?: string; readonly retryAfterSeconds?: number } = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options)
+    this.code = code
+    this.reason = facts.reason ?? null
+    this.retryAfterSeconds = facts.retryAfterSeconds ?? null
+  }
+}
+
+/**
+ * The file in which a wallet keeps names and scopes cannot be read. Nothing was changed, and the identities themselves
+ * are in files of their own: mend the file, or move it away and go on without names and scopes.
+ */
+export class IdentityMetadataError extends IdentityError {
+  declare readonly code: 'ERR_TLACACOCA_IDENTITY_METADATA_INVALID'
+  readonly path: string
+  /** From 1, as are columns. */
+  readonly line: number
+  readonly column: number
+
+  constructor(path: string, problem: FileProblem, options?: ErrorOptions) {
+    const { line, column, message } = problem
+    super('ERR_TLACACOCA_IDENTITY_METADATA_INVALID', `${path}, line ${line}, column ${column}: ${message}`, {}, options)
+    this.path = path
+    this.line = line
+    this.column = column
   }
 }
 

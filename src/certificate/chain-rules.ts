@@ -61,7 +61,7 @@ export function requireOwnSignature(member: Member): void {
  * @param rooted - Whether the last one is a root, whose own signature nobody relies on.
  * @throws {ChainError} For the first rule that it breaks.
  */
-export function requireFitChain(chain: readonly Member[], rooted: boolean, rules: Rules): void {
+export function requireFitChain(chain: readonly [Member, ...Member[]], rooted: boolean, rules: Rules): void {
   const certificates = chain.map(({ certificate }) => certificate)
   for (const [index, member] of chain.entries()) {
     const { certificate } = member
@@ -77,7 +77,6 @@ export function requireFitChain(chain: readonly Member[], rooted: boolean, rules
     )
   }
   const [leaf] = chain
-  if (leaf === undefined) return
   refuse(leaf, leafUseRefusal(leaf.certificate), 'its key usage must list digitalSignature, or be left out')
   refuse(leaf, nameConstraintRefusal(certificates), 'an authority above it does not allow the name')
 }

@@ -52,7 +52,8 @@ const OID = {
   aes256Cbc: '2.16.840.1.101.3.4.1.42',
 } as const
 
-const HMACS: Readonly<Record<string, string>> = {
+/** @internal The hashes of PBKDF2, by the object identifier of their HMAC. */
+export const HMACS: Readonly<Record<string, string>> = {
   '1.2.840.113549.2.7': 'sha1',
   '1.2.840.113549.2.8': 'sha224',
   [OID.hmacWithSha256]: 'sha256',
@@ -60,7 +61,8 @@ const HMACS: Readonly<Record<string, string>> = {
   '1.2.840.113549.2.11': 'sha512',
 }
 
-const CIPHERS: Readonly<Record<string, { name: string; keyBytes: number; ivBytes: number }>> = {
+/** @internal The ciphers of PBES2, by object identifier. */
+export const CIPHERS: Readonly<Record<string, { name: string; keyBytes: number; ivBytes: number }>> = {
   '1.2.840.113549.3.7': { name: 'des-ede3-cbc', keyBytes: 24, ivBytes: 8 },
   '2.16.840.1.101.3.4.1.2': { name: 'aes-128-cbc', keyBytes: 16, ivBytes: 16 },
   '2.16.840.1.101.3.4.1.22': { name: 'aes-192-cbc', keyBytes: 24, ivBytes: 16 },

@@ -4,7 +4,7 @@
 // gone. Whoever sets up a server should hear of it.
 
 import { ChainError, ExtraneousPrivateKeyError, PrivateKeyError } from '../errors.ts'
-import { requireString, show } from '../internal/arguments.ts'
+import { show } from '../internal/arguments.ts'
 import { isPrivateKeyLabel, type LocatedBlock, readPem } from './pem.ts'
 
 /** Where something stands: the name of its text, if it has one (a file, usually), and the line, counted from 1. */
@@ -36,7 +36,6 @@ export function placeText({ text, line }: Place): string {
  * @throws {ChainError} CHAIN_PEM_INVALID if a block is damaged or something else stands outside of them.
  */
 export function strictBlocks({ name, pem }: NamedText, allowComments: boolean): PlacedBlock[] {
-  requireString('pem', pem)
   const comments = new Comments()
   const fail = (line: number, problem: string): never => {
     const where = name === null ? '' : `${name}: `

@@ -1,4 +1,3 @@
-import { KeyObject } from 'node:crypto'
 import { ChainError, ExtraneousPrivateKeyError } from '../errors.ts'
 import { requireBoolean, requireDate, requireList, requireOptions, requireString, show } from '../internal/arguments.ts'
 import { Certificate } from './certificate.ts'
@@ -122,7 +121,6 @@ const ALREADY_CHECKED: TrustStoreOptions = Object.freeze({})
 
 function checked(members: readonly Member[], { at = new Date() }: TrustStoreOptions): Certificate[] {
   requireDate('at', at)
-  if (members.length === 0) throw nobody()
   for (const member of members) requireReadable(member)
   requireDistinct(members)
   for (const member of members) {
@@ -170,9 +168,8 @@ function requireNoPrivateKey(value: unknown): void {
 function carriesPrivateKey(value: unknown): boolean {
   if (typeof value === 'string') return PRIVATE_KEY.test(value)
   if (value instanceof Uint8Array) return PRIVATE_KEY.test(textOf(value))
-  if (value instanceof KeyObject) return value.type !== 'public'
   if (typeof value !== 'object' || value === null) return false
-  // A WebCrypto key; a chain of ours, which has its key with it; what generators here and elsewhere return.
+  // A key object of Node or of WebCrypto; a chain of ours, which has its key with it; what generators here and elsewhere return.
   if ('type' in value && value.type === 'private') return true
   return ['leaf', 'key', 'privateKey', 'privateKeyPem'].some((name) => name in value)
 }

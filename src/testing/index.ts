@@ -4,3 +4,4 @@
 export { type FixedClock, fixedClock } from './fixed-clock.ts'
 export { checkPinStore, type PinStoreFixture, type PromiseCheck, pinStorePromises } from './pin-store-contract.ts'
 export { testPeer } from './test-peer.ts'
+export { type WirePair, type WirePairOptions, wirePair } from './wire-pair.ts'

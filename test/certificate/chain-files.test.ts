@@ -109,9 +109,11 @@ describe('a chain in files', () => {
     ['unknown options', { passphrases: 'x' }],
     ['permissions that are no boolean', { strictPermissions: 'no' }],
     ['no key file', { keyFile: undefined }],
+    ['a certificate file that is no path', { certFile: 7 }],
   ])('throws a TypeError for %s', async (_, options) => {
     const call = KeyedChain.fromFiles({ ...files('/nowhere'), ...options } as never)
     await expect(call).rejects.toThrow(TypeError)
+    await expect(call).rejects.toThrow(/expected|no option/)
   })
 })
 
@@ -200,6 +202,8 @@ describe('the chains in a folder', () => {
     expect(error).toBeInstanceOf(NoLeafCertificateError)
     await expect(CertificateSet.fromDirectory(folder, { rule: 'pkix' } as never)).rejects.toThrow(TypeError)
     await expect(CertificateSet.fromDirectory(folder, { certFile: 'a.pem' } as never)).rejects.toThrow(TypeError)
+    await expect(CertificateSet.fromDirectory(folder, { allowSharedKey: 'no' } as never)).rejects.toThrow(TypeError)
+    await expect(CertificateSet.fromDirectory(7 as never)).rejects.toThrow(/^"path" expected a string/)
   })
 
   it('are refused if there is no such folder', async () => {

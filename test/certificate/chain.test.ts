@@ -929,6 +929,12 @@ describe('misuse', () => {
   it('throws a TypeError for parts that are read already and are none', () => {
     const { privateKey } = own.keys
     const parts = [own.certificate, own.certificate.toPem()] as Certificate[]
+    expect(() => KeyedChain.fromCertificates([own.certificate], privateKey, { rule: 'pkix' } as never)).toThrow(
+      TypeError,
+    )
+    expect(() => KeyedChain.fromCertificates(own.certificate as never, privateKey)).toThrow(
+      /"certificates" expected a list/,
+    )
     expect(() => KeyedChain.fromCertificates(parts, privateKey)).toThrow(/certificates\[1\]/)
     expect(() => KeyedChain.fromCertificates([own.certificate], createPublicKey(privateKey))).toThrow(TypeError)
     expect(() => KeyedChain.fromCertificates([own.certificate], keyPem(own) as never)).toThrow(

@@ -153,6 +153,7 @@ describe('a trust store is refused', () => {
     expect(() => new TrustStore([root.certificate], { at: 5 } as never)).toThrow(TypeError)
     expect(() => new TrustStore([root.certificate], { allowEmpty: true } as never)).toThrow(TypeError)
     expect(() => TrustStore.fromPem(certPem(root), { allowComments: 'x' } as never)).toThrow(TypeError)
+    expect(() => TrustStore.fromPem(certPem(root), { roots: [] } as never)).toThrow(TypeError)
     expect(() => TrustStore.fromPem(root.certificate as never)).toThrow(TypeError)
   })
 })

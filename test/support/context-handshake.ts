@@ -1,6 +1,10 @@
 // A handshake of Node's own sockets between two contexts, in memory: what two sides agree on, or that they do not.
 
 import { type ConnectionOptions, connect, type SecureContext, TLSSocket, type TLSSocketOptions } from 'node:tls'
+import type { Certificate } from '../../src/certificate/certificate.ts'
+import type { KeyedChain } from '../../src/certificate/keyed-chain.ts'
+import { ContextCache } from '../../src/tls/sans-io/contexts.ts'
+import type { TlsSettings } from '../../src/tls/sans-io/tls-settings.ts'
 import { memoryPair } from './memory-pair.ts'
 import { alertIn } from './tls-clients.ts'
 
@@ -21,6 +25,11 @@ export type Handshake =
       readonly session: Buffer | undefined
     }
   | { readonly done: false; readonly alert: number | null }
+
+/** The context of a chain, or of none, by these settings. */
+export function contextFor(chain: KeyedChain | null, settings: TlsSettings, authorities: readonly Certificate[] = []) {
+  return new ContextCache(settings, { authorities }).get(chain)
+}
 
 /** Shakes hands, sends a word each way, and ends. */
 export async function shakeHands(

@@ -80,7 +80,8 @@ export async function alertAt(
     await turn()
   }
   const goesOn = connection.info !== null && !us.isOver
-  if (goesOn) us.attempt('dataFromApplication', () => connection.dataFromApplication(Buffer.from(isClient ? QUESTION : ANSWER)))
+  if (goesOn)
+    us.attempt('dataFromApplication', () => connection.dataFromApplication(Buffer.from(isClient ? QUESTION : ANSWER)))
   if (!us.isOver && connection.state === 'finishing') us.attempt('finish', () => connection.applicationFinished())
   for (let turns = 0; turns < 6; turns++) await turn()
   if (!us.isOver) us.wireEnded()

@@ -5,8 +5,8 @@ import { connect, createSecureContext, type SecureContext, TLSSocket } from 'nod
 import type { TLSVersion } from '../../src/certificate/peer.ts'
 import { WirePort } from '../../src/tls/sans-io/wire-port.ts'
 import type { WireEnd } from './sans-io.ts'
-import { clients, HOST, only, servers } from './sans-io-world.ts'
 import { pemOfIssued } from './sans-io.ts'
+import { clients, HOST, only, servers } from './sans-io-world.ts'
 
 export interface NodePeerOptions {
   readonly side: 'client' | 'server'

@@ -14,7 +14,9 @@ export const QUESTION = 'gemini://www.example.org/\r\n'
 export const ANSWER = '20 text/plain\r\nthis is all of it\n'
 
 /** Two sides and two versions. */
-export const GROUNDS = VERSIONS.flatMap((version) => (['client', 'server'] as const).map((side) => ground(side, version)))
+export const GROUNDS = VERSIONS.flatMap((version) =>
+  (['client', 'server'] as const).map((side) => ground(side, version)),
+)
 
 /** What the connections of one side and version have in common. */
 export interface Ground {

@@ -9,7 +9,9 @@ import type { ServerTLS } from '../../src/tls/sans-io/server-tls.ts'
 import { turn, type WireEnd } from './sans-io.ts'
 
 /** What a verifier of a test throws, which is the one error without a code that may come out of a connection. */
-export class NotToday extends Error {}
+export class NotToday extends Error {
+  override readonly name = 'NotToday'
+}
 
 export type Callback = 'writeToWire' | 'wireClose' | 'data' | 'verify'
 
@@ -141,7 +143,8 @@ export class WatchedConnection implements WireEnd {
     if (this.closes.length !== 1) faults.push(`wireClose came ${this.closes.length} times`)
     else if (this.closes[0] !== (state === 'invalidated')) faults.push(`wireClose(${this.closes[0]}) when ${state}`)
     if (this.established === 'pending') faults.push('`established` is pending')
-    if ((this.established === 'fulfilled') !== (connection.info !== null)) faults.push('`info` and `established` differ')
+    if ((this.established === 'fulfilled') !== (connection.info !== null))
+      faults.push('`info` and `established` differ')
     if (connection.info !== null && !this.#accepted) faults.push('it opened without the verifier')
     if (connection.peer !== null && !this.#accepted) faults.push('there is a peer that nobody has accepted')
     if (connection.nextDeadline !== null) faults.push('it has a deadline')

@@ -4,9 +4,9 @@
 
 import { createHash, createHmac, type KeyObject, sign } from 'node:crypto'
 import { createSecureContext, TLSSocket } from 'node:tls'
-import { openServerHandshake13 } from '../../src/tls/sans-io/server-handshake.ts'
 import { expandLabel, recordSuite, trafficKeys } from '../../src/tls/sans-io/record-keys.ts'
 import { sealRecord } from '../../src/tls/sans-io/record-protection.ts'
+import { openServerHandshake13 } from '../../src/tls/sans-io/server-handshake.ts'
 import { WirePort } from '../../src/tls/sans-io/wire-port.ts'
 import { handshakeMessage, handshakeRecord, vector } from './handshake-bytes.ts'
 import { recordsIn, type WireEnd } from './sans-io.ts'
@@ -135,7 +135,11 @@ export class ReplayingServer implements WireEnd {
       } else if (message[0] === CERTIFICATE_VERIFY) {
         if (proof === 'unsigned') continue
         // RFC 8446 section 4.4.3.
-        const signed = Buffer.concat([Buffer.alloc(64, 0x20), Buffer.from('TLS 1.3, server CertificateVerify\0'), hash()])
+        const signed = Buffer.concat([
+          Buffer.alloc(64, 0x20),
+          Buffer.from('TLS 1.3, server CertificateVerify\0'),
+          hash(),
+        ])
         const own13 = Buffer.concat([message.subarray(4, 6), vector(2, sign('sha256', signed, own.key))])
         transcript.push(proof === 'copied' ? message : handshakeMessage(CERTIFICATE_VERIFY, own13))
       } else if (message[0] === FINISHED) {

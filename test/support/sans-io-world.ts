@@ -2,10 +2,10 @@
 // those who trust them.
 
 import type { ConnectionOptions, TlsOptions } from 'node:tls'
-import { TrustStore } from '../../src/certificate/trust-store.ts'
 import type { TLSVersion } from '../../src/certificate/peer.ts'
-import { ClientTLS, type ClientTLSOptions } from '../../src/tls/sans-io/client-tls.ts'
+import { TrustStore } from '../../src/certificate/trust-store.ts'
 import { SingleClientCertificate } from '../../src/tls/sans-io/client-certificate-store.ts'
+import { ClientTLS, type ClientTLSOptions } from '../../src/tls/sans-io/client-tls.ts'
 import { ServerCertificateChain } from '../../src/tls/sans-io/server-certificates.ts'
 import { ServerTLS, type ServerTLSOptions } from '../../src/tls/sans-io/server-tls.ts'
 import { family } from './chain-fixtures.ts'
@@ -47,7 +47,9 @@ export function serverTls(options: Partial<ServerTLSOptions> = {}): ServerTLS {
 }
 
 /** The client above, if the server asks. */
-export function withIdentity(chain = clientChain): Pick<ClientTLSOptions, 'clientCertificateStore' | 'identityOverTls12'> {
+export function withIdentity(
+  chain = clientChain,
+): Pick<ClientTLSOptions, 'clientCertificateStore' | 'identityOverTls12'> {
   return { clientCertificateStore: new SingleClientCertificate(chain), identityOverTls12: 'allow' }
 }
 

@@ -251,7 +251,11 @@ export class NodeEnd implements WireEnd {
   #watch(socket: TLSSocket): void {
     this.socket = socket
     socket.on('data', (chunk: Buffer) => this.plaintext.push(chunk))
-    socket.on('end', () => this.log.push('end'))
+    socket.on('end', () => {
+      this.log.push('end')
+      // As sockets do unless they are told to stay half open.
+      socket.end()
+    })
     socket.on('close', () => this.log.push('close'))
     socket.on('error', (error) => this.errors.push(error))
   }
@@ -289,7 +293,8 @@ export class Wire<Client extends WireEnd = OurEnd, Server extends WireEnd = OurE
   async until(isSo: () => boolean, what = 'what the test waits for'): Promise<void> {
     for (let idle = 0; !isSo(); ) {
       idle = this.deliver() ? 0 : idle + 1
-      if (idle > IDLE_TURNS) throw new Error(`${what} does not come: ${await story(this.client)}; ${await story(this.server)}`)
+      if (idle > IDLE_TURNS)
+        throw new Error(`${what} does not come: ${await story(this.client)}; ${await story(this.server)}`)
       await turn()
     }
   }
@@ -412,7 +417,10 @@ export function clientChainOf(leaf: Issued, ...above: readonly Issued[]): KeyedC
 }
 
 /** What Node takes for certificates that were issued. */
-export function pemOfIssued(leaf: Issued, ...above: readonly Issued[]): { readonly cert: string; readonly key: string } {
+export function pemOfIssued(
+  leaf: Issued,
+  ...above: readonly Issued[]
+): { readonly cert: string; readonly key: string } {
   return {
     cert: [leaf, ...above].map(({ certificate }) => certificate.toPem()).join(''),
     key: leaf.keys.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),

@@ -1,11 +1,12 @@
 // Which chain a client shows to a server that asks for a certificate.
 
 import { chainLeadsTo } from '../../certificate/chain-names.ts'
-import { KeyedChain } from '../../certificate/keyed-chain.ts'
+import type { KeyedChain } from '../../certificate/keyed-chain.ts'
 import { NoCertificateChainError } from '../../errors.ts'
-import { requireList, requireOptions, show } from '../../internal/arguments.ts'
+import { requireOptions, show } from '../../internal/arguments.ts'
 import { askOnce, type ChainAnswer } from './answer.ts'
 import { decodeDistinguishedName } from './certificate-request.ts'
+import { chainsIn, requireChain } from './chain-arguments.ts'
 import type { MaybePromise } from './maybe-promise.ts'
 
 /** The name of an authority, as a server sends it: never a certificate, and nothing vouches for it. */
@@ -21,21 +22,29 @@ export interface CertificateAuthorityName {
  * ready-made.
  *
  * @example
- * import { type KeyedChain } from 'tlacacoca/certificate'
+ * import { createInterface } from 'node:readline/promises'
+ * import type { KeyedChain } from 'tlacacoca/certificate'
  * import { type CertificateAuthorityName, ClientCertificateStore } from 'tlacacoca/tls'
  *
- * declare function choose(question: string): Promise<KeyedChain | null>
+ * class AskFirst extends ClientCertificateStore {
+ *   readonly #chain: KeyedChain
+ *   readonly #terminal = createInterface(process.stdin, process.stdout)
  *
- * class Ask extends ClientCertificateStore {
+ *   constructor(chain: KeyedChain) {
+ *     super()
+ *     this.#chain = chain
+ *   }
+ *
  *   override async getCertificateChainForRoots(
  *     roots: readonly CertificateAuthorityName[],
  *     answer: (chain: KeyedChain | null) => void,
  *   ): Promise<void> {
- *     answer(await choose(`A certificate from one of: ${roots.join(' ')}`))
+ *     const reply = await this.#terminal.question(`Show a certificate of ${roots.join(' or ')}? `)
+ *     answer(reply === 'yes' ? this.#chain : null)
  *   }
  *
- *   override async getDefaultCertificateChain(answer: (chain: KeyedChain | null) => void): Promise<void> {
- *     answer(await choose('Any certificate'))
+ *   override getDefaultCertificateChain(answer: (chain: KeyedChain | null) => void): void {
+ *     answer(null)
  *   }
  * }
  */
@@ -109,11 +118,7 @@ export class IssuerClientCertificates extends ClientCertificateStore {
 
   constructor(chains: Iterable<KeyedChain>, options: IssuerOptions = {}) {
     super()
-    requireList('chains', chains)
-    this.#chains = Array.from(chains, (chain, index) => {
-      requireChain(`chains[${index}]`, chain)
-      return chain
-    })
+    this.#chains = chainsIn('chains', chains)
     requireOptions('options', options, ['default'])
     if (options.default !== undefined) requireChain('default', options.default)
     this.#default = options.default ?? null
@@ -175,8 +180,4 @@ function leadsToOneOf(chain: KeyedChain, roots: readonly CertificateAuthorityNam
     chain,
     roots.map(({ der }) => der),
   )
-}
-
-function requireChain(name: string, value: unknown): asserts value is KeyedChain {
-  if (!KeyedChain.is(value)) throw new TypeError(`"${name}" expected a KeyedChain, got ${show(value)}`)
 }

@@ -84,8 +84,15 @@ const OPTION_NAMES = [
  *   data: (plaintext) => process.stdout.write(plaintext),
  * })
  * connection.dataFromApplication(Buffer.from('gemini://example.org/\r\n'))
- * socket.on('data', (bytes) => connection.state !== 'invalidated' && connection.dataFromWire(bytes))
+ * socket.on('data', (bytes) => {
+ *   try {
+ *     connection.dataFromWire(bytes)
+ *   } catch (error) {
+ *     console.error(error)
+ *   }
+ * })
  * socket.on('end', () => connection.wireFinished())
+ * socket.on('error', (error) => connection.wireFinished(error))
  * const reason = await connection.closed
  */
 export class ClientTLS {

@@ -49,18 +49,18 @@ export function connectionInfo(
   const hello = engine.serverHello
   const { clientHello } = facts
   return {
-    ...facts,
+    version: facts.version,
     cipherSuite: hello === null ? engine.tls.getCipher().standardName : cipherSuiteName(hello.cipherSuite),
     group: hello?.group == null ? null : groupName(hello.group),
     sessionId: hello?.sessionId ?? new Uint8Array(0),
     alpn: typeof alpnProtocol === 'string' && alpnProtocol !== '' ? alpnProtocol : null,
+    serverName: facts.serverName,
     extensions: {
-      get clientHello() {
-        return clientHello === null ? null : clientHello.extensions.map(extensionName)
-      },
-      get serverHello() {
-        return (hello?.extensions ?? []).map(extensionName)
-      },
+      clientHello: clientHello === null ? null : clientHello.extensions.map(extensionName),
+      serverHello: (hello?.extensions ?? []).map(extensionName),
     },
+    clientHello,
+    peerChain: facts.peerChain,
+    localChain: facts.localChain,
   }
 }

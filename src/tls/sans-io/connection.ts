@@ -95,7 +95,7 @@ export class Connection implements AsyncDisposable {
   readonly #established = deferred<ConnectionInfo>()
   readonly #closed = deferred<CloseReason>()
   /** Tells the verifier that nobody waits for it any more. */
-  readonly #abandoned = new AbortController()
+  #abandoned: AbortController | null = null
   #state: ConnectionState = 'hello'
   #failure: Error | null = null
   #engine: Engine | null = null
@@ -199,7 +199,7 @@ export class Connection implements AsyncDisposable {
   dataFromWire(input: Uint8Array): Uint8Array {
     requireBytes('input', input)
     // RFC 8446 section 6.1: whatever comes after a close_notify is ignored.
-    if (this.#state === 'closed') return NOTHING
+    if (this.#state === 'closed') return this.#takePlaintext()
     this.#requireAlive()
     // Ours to keep: the caller may use its buffer again, and some of it may have to wait.
     this.receive(input.length === 0 ? NOTHING : Uint8Array.prototype.slice.call(input))
@@ -350,6 +350,7 @@ export class Connection implements AsyncDisposable {
 
   /** Gives the connection up: nothing more is sent, and the peer is not told. Does nothing if it is over. */
   destroy(reason?: Error): void {
+    if (this.#isOver()) return
     this.#invalidate(reason ?? new ConnectionError('ERR_TLACACOCA_ABORTED', 'the connection was given up'))
   }
 
@@ -497,7 +498,7 @@ export class Connection implements AsyncDisposable {
           version: this.#version(),
           localChain: this.#identity?.chain ?? null,
           clientHello: this.#clientHello,
-          signal: this.#abandoned.signal,
+          signal: () => this.#abandonment(),
           askProgram: (chain) => (this.#isOver() ? undefined : settled(this.#sink.verify?.(chain, this))),
         }),
       (accepted) => {
@@ -533,14 +534,19 @@ export class Connection implements AsyncDisposable {
       peerChain: this.#accepted?.chain ?? [],
       localChain: this.#identity?.chain ?? null,
     })
-    if (this.#queue.length > 0) engine.write(this.#queue.splice(0))
+    // Whoever finishes from here on, such as a callback that is told to send what has waited, ends it at once.
+    const finishing = this.#finishing
+    const queue = this.#queue.splice(0)
     this.#queuedBytes = 0
+    if (queue.length > 0) engine.write(queue)
+    if (this.#isOver()) return
     this.#established.resolve(this.#info)
     this.#sink.opened()
-    if (this.#finishing) this.#end()
+    if (finishing) this.#end()
   }
 
   #end(): void {
+    if (this.#isOver()) return
     this.#state = 'finishing'
     this.#engine?.end(() => {
       this.#finished = true
@@ -597,7 +603,7 @@ export class Connection implements AsyncDisposable {
     this.#state = 'invalidated'
     this.#failure = error
     this.#tearDown()
-    this.#abandoned.abort(error)
+    this.#abandoned?.abort(error)
     this.#sink.close(true)
     this.#sink.failed(error)
     this.#established.reject(error)
@@ -644,6 +650,13 @@ export class Connection implements AsyncDisposable {
     this.#wait(handshakeMs === null ? null : Math.max(0, handshakeMs - this.#handshakeSpentMs))
   }
 
+  /** Made for those who ask: most verifiers answer at once. */
+  #abandonment(): AbortSignal {
+    this.#abandoned ??= new AbortController()
+    if (this.#isOver()) this.#abandoned.abort(this.#failure ?? undefined)
+    return this.#abandoned.signal
+  }
+
   #takePlaintext(): Uint8Array {
     const [first] = this.#plaintext
     if (first === undefined) return NOTHING
@@ -653,6 +666,7 @@ export class Connection implements AsyncDisposable {
   }
 
   #wait(milliseconds: number | null): void {
+    if (milliseconds === null && this.#deadline === null) return
     this.#deadline = milliseconds === null ? null : this.#plan.clock() + milliseconds
     this.#sink.deadlineChanged()
   }

@@ -13,27 +13,6 @@ import { misfitOfClientKey, misfitOfServerKey, type Offer, requireSigningKey } f
 import { schemeCode } from './signature-schemes.ts'
 import type { TlsSettings } from './tls-settings.ts'
 
-/** What a context is made of besides settings and a chain. */
-export interface ContextExtras {
-  /** As a server: the authorities whose names clients get to see. Their keys are never OpenSSL's to trust. */
-  readonly authorities?: readonly Certificate[]
-}
-
-/**
- * Makes a context that shows a chain, or none.
- *
- * @throws {ContextError} If no handshake could come of it: TLS has no place for the key, the settings leave it no use in
- *   a version that is enabled, or OpenSSL refuses it. The message begins with the subject.
- */
-export function secureContextFor(
-  chain: KeyedChain | null,
-  settings: TlsSettings,
-  { authorities = [] }: ContextExtras = {},
-): SecureContext {
-  requireRoomForNames(authorities)
-  return makeContext(chain, settings, authorities.map(nameOnly))
-}
-
 /** The contexts of one `ClientTLS` or `ServerTLS`: one for each chain, made when it is first needed. */
 export class ContextCache {
   readonly #settings: TlsSettings
@@ -41,14 +20,23 @@ export class ContextCache {
   readonly #contexts = new WeakMap<KeyedChain, SecureContext>()
   #withoutChain: SecureContext | undefined
 
-  /** @throws {ContextError} If there are more names of authorities than a handshake has room for. */
-  constructor(settings: TlsSettings, { authorities = [] }: ContextExtras = {}) {
+  /**
+   * @param options.authorities - As a server: those whose names clients get to see. Their keys are never OpenSSL's to
+   *   trust.
+   * @throws {ContextError} If there are more names than a handshake has room for.
+   */
+  constructor(settings: TlsSettings, { authorities = [] }: { readonly authorities?: readonly Certificate[] } = {}) {
     requireRoomForNames(authorities)
     this.#settings = settings
     this.#ca = authorities.map(nameOnly)
   }
 
-  /** The context for a chain, or for none. Throws as {@link secureContextFor} does, each time anew. */
+  /**
+   * The context that shows a chain, or none.
+   *
+   * @throws {ContextError} If no handshake could come of it: TLS has no place for the key, the settings leave it no use
+   *   in a version that is enabled, or OpenSSL refuses it. The message begins with the subject.
+   */
   get(chain: KeyedChain | null): SecureContext {
     if (chain === null) {
       this.#withoutChain ??= makeContext(null, this.#settings, this.#ca)

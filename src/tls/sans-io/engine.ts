@@ -22,7 +22,7 @@ import { peerChain } from '../peer-of.ts'
 import { type CertificateRequestInfo, certificateRequestIn12, certificateRequestIn13 } from './certificate-request.ts'
 import { type Alert, ClearAlerts } from './clear-alerts.ts'
 import { HelloFilter } from './hello-filter.ts'
-import { OutgoingRecords } from './outgoing-records.ts'
+import { RecordsOnDemand } from './records-on-demand.ts'
 import { openServerHandshake13 } from './server-handshake.ts'
 import { type ServerHelloInfo, ServerHelloTap } from './server-hello.ts'
 import { WirePort } from './wire-port.ts'
@@ -47,7 +47,7 @@ export interface EngineOptions {
 export interface EngineSink {
   /** To the wire. `confirm` asks for more; it is called once. */
   wire(parts: readonly Uint8Array[], confirm: () => void): void
-  /** Decrypted, in order. Never before `release`. */
+  /** Decrypted, in order. Never before `established`. */
   plaintext(chunk: Buffer): void
   /** The peer has proven its key, if it has a certificate at all; nothing leaves until `release`. */
   proven(): void
@@ -67,7 +67,7 @@ export class Engine {
   readonly #options: EngineOptions
   readonly #sink: EngineSink
   readonly #port: WirePort
-  readonly #records: OutgoingRecords
+  readonly #records: RecordsOnDemand
   readonly #tap = new ServerHelloTap()
   readonly #filter: HelloFilter | null
   /** What a server has sent until it was proven, and the secret of TLS 1.3 that opens it: see `certificateRequest`. */
@@ -76,13 +76,17 @@ export class Engine {
   #gate: 'filtering' | 'open' | 'holding' | 'closed'
   #held: Buffer[] = []
   #confirmHeld: (() => void) | null = null
-  /** Decrypted in the same turn in which the client was proven. */
+  /** Decrypted in the same turn in which the handshake was done. */
   #early: Buffer[] = []
   #peerChain: readonly Certificate[] | null = null
   /** Until the handshake is done. */
-  #clearAlerts: ClearAlerts | null = new ClearAlerts(() => this.serverHello?.version === 'TLSv1.2')
+  #clearAlerts: ClearAlerts | null = new ClearAlerts(() => this.serverHello?.version ?? null)
   /** Whether the last thing that OpenSSL has said is an alert. */
   #saidAlert = false
+  /** How many calls of the sink there are at the moment that OpenSSL's output is passed on by. */
+  #sending = 0
+  /** Writes from inside such a call, and whatever has to come after them. */
+  #postponed: (() => void)[] = []
   #unsent = 0
   #alertsToSend: { readonly alerts: readonly Alert[]; readonly done: (sent: boolean) => void } | null = null
   #feeding = true
@@ -97,7 +101,7 @@ export class Engine {
     const { side, secureContext, alpn, serverName } = options
     this.#options = options
     this.#sink = sink
-    this.#records = new OutgoingRecords(side)
+    this.#records = new RecordsOnDemand(side)
     this.#filter = side === 'client' ? new HelloFilter() : null
     this.#gate = side === 'client' ? 'filtering' : 'open'
     this.#port = new WirePort((parts, confirm) => this.#output(parts, confirm))
@@ -160,20 +164,43 @@ export class Engine {
       return
     }
     this.#unsent++
-    if (parts.length > 0) this.tls.cork()
-    for (const part of parts) this.tls.write(part)
-    this.tls.write(last, (error) => {
-      this.#unsent--
-      if (error) return
-      done()
-      this.#sendAlertsWhenIdle()
+    this.#inOrder(() => {
+      if (parts.length > 0) this.tls.cork()
+      for (const part of parts) this.tls.write(part)
+      this.tls.write(last, (error) => {
+        this.#unsent--
+        if (error) return
+        done()
+        this.#sendAlertsWhenIdle()
+      })
+      if (parts.length > 0) this.tls.uncork()
     })
-    if (parts.length > 0) this.tls.uncork()
   }
 
   /** Sends what is written and a close_notify. `done` is called when the wire has taken it. */
   end(done: () => void): void {
-    this.tls.end(done)
+    this.#inOrder(() => {
+      this.tls.end(done)
+    })
+  }
+
+  /**
+   * Writes now, or in a moment if OpenSSL is in the middle of a write: Node's streams forget what is written from inside
+   * a write of several chunks.
+   */
+  #inOrder(write: () => void): void {
+    if (this.#sending === 0 && this.#postponed.length === 0) {
+      write()
+      return
+    }
+    if (this.#postponed.push(write) > 1) return
+    queueMicrotask(() => {
+      // Each stays in the list until it is through, so that what it brings about comes after the others.
+      for (let next = this.#postponed[0]; next !== undefined; next = this.#postponed[0]) {
+        if (this.#gate !== 'closed') next()
+        this.#postponed.shift()
+      }
+    })
   }
 
   /** Opens the gate. What was held leaves first. */
@@ -220,7 +247,7 @@ export class Engine {
     const { tls } = this
     tls.on('keylog', (line: Buffer) => this.#keylog(line))
     tls.on('data', (chunk: Buffer) => {
-      if (this.#gate === 'holding' || !this.#proofReported) this.#early.push(chunk)
+      if (!this.#establishedReported) this.#early.push(chunk)
       else if (this.#gate === 'open') this.#sink.plaintext(chunk)
     })
     tls.once(this.#options.side === 'client' ? 'secureConnect' : 'secure', () => {
@@ -319,7 +346,9 @@ export class Engine {
       return
     }
     for (const part of parts) this.#records.sent(part)
+    this.#sending++
     this.#sink.wire(parts, confirm)
+    this.#sending--
   }
 
   /** OpenSSL has returned: what is there to report? */
@@ -384,14 +413,9 @@ export class Engine {
     this.#sink.failed(error, alert)
   }
 
-  /** OpenSSL has sent an alert by itself, unless it could not, or the gate holds it. */
+  /** OpenSSL has sent an alert by itself, in clear while the gate holds its flight; unless it could not, or it is held. */
   #sayWhy(answered: boolean): void {
-    const held = this.held
-    if (this.#gate === 'holding' && !this.#proofReported && isOneEncryptedAlert(held)) {
-      this.#send([held], nothing)
-    } else if (!answered || this.#gate === 'holding') {
-      this.#seal([{ level: 'fatal', code: AlertCode.internal_error }])
-    }
+    if (!answered || this.#gate === 'holding') this.#seal([{ level: 'fatal', code: AlertCode.internal_error }])
   }
 
   #sendAlertsWhenIdle(): void {
@@ -433,11 +457,4 @@ function endsInAlert(bytes: Uint8Array): boolean {
     const [type, major, , high, low] = bytes.subarray(Math.max(0, bytes.length - length - 5))
     return (type === 21 || (type === 23 && length === 19)) && major === 3 && high === 0 && low === length
   })
-}
-
-// A record with two bytes, their type and their tag (RFC 8446 section 5.2), perhaps after a ChangeCipherSpec. A
-// Finished, the least that could be in a flight of ours, is longer.
-function isOneEncryptedAlert(bytes: Uint8Array): boolean {
-  const record = bytes[0] === 20 ? bytes.subarray(6) : bytes
-  return record.length === 5 + 2 + 1 + 16 && record[0] === 23
 }

@@ -12,14 +12,13 @@
 //                   client this begins when the secret is there, although the flight that uses it may be held back.
 //     application   TLS 1.3, from our Finished on. Every KeyUpdate of ours puts the next secret in force. It is the only
 //                   thing that fills a record of 27 bytes but five bytes of data, so these are opened and no others.
-//     encrypted     TLS 1.2, from the ChangeCipherSpec on.
+//     encrypted     TLS 1.2, from the ChangeCipherSpec on, though nothing can be sealed before the Finished behind it.
 //
 // Invariants. Encrypted bytes are never read as if they were in clear: a Finished of TLS 1.2 may well begin like a
 // ServerHello. If anything comes that is not as expected, no alert can be sealed any more: `sealAlert` gives null rather
 // than a record that the peer may not be able to read. Only the secrets of our own direction are kept, and they are
 // overwritten when they are superseded, and by `forget`.
 
-import { randomBytes } from 'node:crypto'
 import type { AlertLevel } from '../../errors.ts'
 import { readKeylog } from './keylog.ts'
 import { MessageBoundaries } from './message-boundaries.ts'
@@ -45,7 +44,7 @@ export class OutgoingRecords {
     (type, length) => this.#wanted(type, length),
     (type, length, kept) => this.#record(type, length, kept),
   )
-  #messages = new MessageBoundaries()
+  readonly #messages = new MessageBoundaries()
   #hello: ServerHelloInfo | null = null
   #suite: RecordSuite | null = null
   #epoch: Epoch = 'clear'
@@ -58,7 +57,7 @@ export class OutgoingRecords {
   /** How many records were sealed in this epoch. */
   #sequence = 0
   /** The one that the last record of TLS 1.2 carried, or ours. */
-  #explicitNonce: Uint8Array | null = null
+  readonly #explicitNonce = new Uint8Array(EXPLICIT_NONCE_BYTES)
   /** Before the ServerHello is known: how many messages have left, and whether a ChangeCipherSpec has. */
   #clearMessages = 0
   #changedInClear = false
@@ -77,13 +76,13 @@ export class OutgoingRecords {
   /** A line of Node's 'keylog' event. It must come before the first bytes that it is about are sent. */
   keylog(line: Uint8Array): void {
     if (!this.#usable) return
-    const side = this.#side.toUpperCase()
-    const found = readKeylog(line, ['CLIENT_RANDOM', `${side}_HANDSHAKE_TRAFFIC_SECRET`, `${side}_TRAFFIC_SECRET_0`])
+    const { handshake, application } = LABELS[this.#side]
+    const found = readKeylog(line, [MASTER_SECRET, handshake, application])
     if (found === null) return
-    if (found.label === 'CLIENT_RANDOM') {
+    if (found.label === MASTER_SECRET) {
       this.#deriveKeys12(found.clientRandom, found.secret)
       erase(found.secret)
-    } else if (found.label === `${side}_TRAFFIC_SECRET_0`) {
+    } else if (found.label === application) {
       erase(this.#applicationSecret)
       this.#applicationSecret = found.secret
     } else {
@@ -168,7 +167,7 @@ export class OutgoingRecords {
         return this.#followsClear(type, kept)
       case 'encrypted':
         this.#sequence++
-        if (kept.length > 0) this.#explicitNonce = Uint8Array.from(kept)
+        if (kept.length === EXPLICIT_NONCE_BYTES) this.#explicitNonce.set(kept)
         // It would change the keys a second time. Renegotiation is off, so there is none.
         return type !== CHANGE_CIPHER_SPEC
       default:
@@ -182,7 +181,6 @@ export class OutgoingRecords {
     if (type === APPLICATION_DATA) return false
     if (type === ALERT) return true
     if (this.#hello?.version === 'TLSv1.2') {
-      if (!this.#messages.between) return false
       this.#epoch = 'encrypted'
       return true
     }
@@ -231,7 +229,7 @@ export class OutgoingRecords {
 
   #deriveHandshakeKeys(): void {
     const secret = this.#handshakeSecret
-    if (secret === null || this.#suite?.version !== 'TLSv1.3' || this.#epoch !== 'clear') return
+    if (secret === null || this.#suite?.version !== 'TLSv1.3') return
     this.#keys = trafficKeys(this.#suite, secret)
     erase(secret)
     this.#handshakeSecret = null
@@ -263,14 +261,23 @@ export class OutgoingRecords {
     return this.#keys
   }
 
-  // OpenSSL begins anywhere and counts on. Any number will do that it has not used.
+  // OpenSSL begins anywhere and counts on, and it has sent a Finished: this number is one that it has not used.
   #nextExplicitNonce(): Uint8Array {
-    const nonce = this.#explicitNonce === null ? randomBytes(EXPLICIT_NONCE_BYTES) : Buffer.from(this.#explicitNonce)
-    nonce.writeBigUInt64BE(BigInt.asUintN(64, nonce.readBigUInt64BE() + 1n))
-    this.#explicitNonce = nonce
-    return nonce
+    for (let at = EXPLICIT_NONCE_BYTES - 1; at >= 0; at--) {
+      const octet = ((this.#explicitNonce[at] ?? 0) + 1) & 0xff
+      this.#explicitNonce[at] = octet
+      if (octet !== 0) break
+    }
+    return this.#explicitNonce
   }
 }
+
+// The label says less than it is: the line holds the master secret of TLS 1.2, filed under the client's random.
+const MASTER_SECRET = 'CLIENT_RANDOM'
+const LABELS = {
+  client: { handshake: 'CLIENT_HANDSHAKE_TRAFFIC_SECRET', application: 'CLIENT_TRAFFIC_SECRET_0' },
+  server: { handshake: 'SERVER_HANDSHAKE_TRAFFIC_SECRET', application: 'SERVER_TRAFFIC_SECRET_0' },
+} as const
 
 // RFC 8446 sections 4 and 5.1.
 const CHANGE_CIPHER_SPEC = 20

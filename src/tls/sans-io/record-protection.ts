@@ -116,10 +116,17 @@ const EMPTY = new Uint8Array(0)
 
 // RFC 8446 section 5.3 and RFC 7905 section 2: the IV, its last 8 bytes combined with the sequence number.
 function mixed(iv: Uint8Array, sequence: number): Buffer {
-  const nonce = Buffer.alloc(NONCE_BYTES)
-  nonce.writeBigUInt64BE(BigInt(sequence), NONCE_BYTES - 8)
-  for (const [index, octet] of iv.entries()) nonce[index] = (nonce[index] ?? 0) ^ octet
+  const nonce = sequenceBytes(NONCE_BYTES, sequence)
+  for (let at = 0; at < NONCE_BYTES; at++) nonce[at] = (nonce[at] ?? 0) ^ (iv[at] ?? 0)
   return nonce
+}
+
+/** So many bytes, of which the last eight are the number. */
+function sequenceBytes(length: number, sequence: number): Buffer {
+  const bytes = Buffer.alloc(length)
+  bytes.writeUInt32BE(Math.floor(sequence / 2 ** 32), length - 8)
+  bytes.writeUInt32BE(sequence % 2 ** 32, length - 4)
+  return bytes
 }
 
 function nonce12(keys: RecordKeys, sequence: number, explicitNonce: Uint8Array): Buffer {
@@ -128,10 +135,7 @@ function nonce12(keys: RecordKeys, sequence: number, explicitNonce: Uint8Array):
 
 // RFC 5246 section 6.2.3.3. The length is that of the content before it is sealed.
 function additionalData12(sequence: number, type: number, length: number): Buffer {
-  const data = Buffer.alloc(13)
-  data.writeBigUInt64BE(BigInt(sequence))
-  recordHeader(type, length).copy(data, 8)
-  return data
+  return Buffer.concat([sequenceBytes(8, sequence), recordHeader(type, length)])
 }
 
 // RFC 8446 section 5.2: content, type, and zeros as padding. A record of zeros alone has no type and is none.

@@ -2,13 +2,14 @@
 // of it, so the answer may depend on all that the hello offers, may take its time, and may be that there is none.
 
 import { CertificateSet } from '../../certificate/certificate-set.ts'
-import { KeyedChain } from '../../certificate/keyed-chain.ts'
+import type { KeyedChain } from '../../certificate/keyed-chain.ts'
 import type { TLSVersion } from '../../certificate/peer.ts'
 import { ContextError } from '../../errors.ts'
-import { requireList, requireOneOf, requireOptions, show } from '../../internal/arguments.ts'
+import { requireOneOf, requireOptions, show } from '../../internal/arguments.ts'
 import { NameTable, patternsOf } from '../certificate-set.ts'
 import type { ClientHelloInfo } from '../client-hello.ts'
 import { askOnce, type ChainAnswer } from './answer.ts'
+import { chainsIn, requireChain } from './chain-arguments.ts'
 import { misfitOfServerKey, type Offer, requireSigningKey } from './key-fit.ts'
 import type { MaybePromise } from './maybe-promise.ts'
 import type { SigningKey } from './signature-schemes.ts'
@@ -17,17 +18,17 @@ import type { SigningKey } from './signature-schemes.ts'
  * Where a server takes its chains from. Extend it to choose by rules of your own; the two classes below are ready-made.
  *
  * @example
- * import { type KeyedChain } from 'tlacacoca/certificate'
+ * import { KeyedChain } from 'tlacacoca/certificate'
  * import { ServerCertificates } from 'tlacacoca/tls'
  *
- * declare function load(name: string): Promise<KeyedChain | null>
- *
- * class Lookup extends ServerCertificates {
+ * class FromFolder extends ServerCertificates {
  *   override async getCertificateChainForServerName(
  *     serverName: string | null,
  *     answer: (chain: KeyedChain | null) => void,
  *   ): Promise<void> {
- *     answer(serverName === null ? null : await load(serverName))
+ *     // The name is in canonical form, so there is no slash in it.
+ *     const path = `certificates/${serverName ?? 'default'}`
+ *     answer(await KeyedChain.fromFiles({ certFile: `${path}.pem`, keyFile: `${path}.key` }))
  *   }
  * }
  */
@@ -102,7 +103,7 @@ export class SNIServerCertificates extends ServerCertificates {
 
   constructor(chains: Iterable<KeyedChain> | CertificateSet, options: SNIOptions = {}) {
     super()
-    const list = listOf(chains)
+    const list = chainsIn('chains', chains instanceof CertificateSet ? chains.chains : chains)
     requireOptions('options', options, ['default', 'onUnknownName'])
     const { default: fallback, onUnknownName = 'default' } = options
     if (fallback !== undefined) requireChain('default', fallback)
@@ -234,16 +235,3 @@ const VERSIONS: readonly { readonly code: number; readonly version: TLSVersion; 
   { code: 0x0304, version: 'TLSv1.3', weight: 2 },
   { code: 0x0303, version: 'TLSv1.2', weight: 1 },
 ]
-
-function listOf(chains: unknown): readonly KeyedChain[] {
-  const list: unknown = chains instanceof CertificateSet ? chains.chains : chains
-  requireList('chains', list)
-  return Array.from(list, (chain, index) => {
-    requireChain(`chains[${index}]`, chain)
-    return chain
-  })
-}
-
-function requireChain(name: string, value: unknown): asserts value is KeyedChain {
-  if (!KeyedChain.is(value)) throw new TypeError(`"${name}" expected a KeyedChain, got ${show(value)}`)
-}

@@ -101,6 +101,7 @@ export class TLSDuplex extends Duplex {
   #flushed: (() => void) | null = null
   #transportError: Error | undefined
   #timer: NodeJS.Timeout | undefined
+  #timerAt = 0
   #spoke = false
   #lettingGo = false
 
@@ -108,7 +109,7 @@ export class TLSDuplex extends Duplex {
   constructor(made: symbol, transport: Duplex, plan: Plan, settings: TLSDuplexSettings) {
     if (made !== MADE) throw new TypeError('a TLSDuplex comes from tlsDuplex and cannot be constructed')
     // With a high-water mark of 0 `_read` is called when nothing is left unread, and not before.
-    super({ allowHalfOpen: settings.allowHalfOpen ?? false, readableHighWaterMark: 0 })
+    super({ allowHalfOpen: settings.allowHalfOpen ?? false, readableHighWaterMark: 0, writableHighWaterMark: 65536 })
     this.#transport = transport
     this.#settings = settings
     this.on('error', () => {})
@@ -236,7 +237,10 @@ export class TLSDuplex extends Duplex {
     this.#unflushed++
     transport.write(parts[last] ?? Buffer.alloc(0), () => {
       this.#unflushed--
-      if (this.#unflushed === 0) this.#flushed?.()
+      if (this.#unflushed > 0) return
+      const flushed = this.#flushed
+      this.#flushed = null
+      flushed?.()
     })
     if (last > 0) transport.uncork()
     if (transport.writableNeedDrain) transport.once('drain', confirm)
@@ -254,10 +258,20 @@ export class TLSDuplex extends Duplex {
     else if (this.#transport.isPaused()) this.#transport.resume()
   }
 
+  /** One timer for all deadlines, which mostly move away: it comes too early rather than to be set again each time. */
   #setTimer(connection: Connection): void {
-    clearTimeout(this.#timer)
     const inMs = connection.remainingMs
-    if (inMs !== null) this.#timer = setTimeout(() => connection.tick(), Math.max(0, inMs))
+    const at = inMs === null ? Number.POSITIVE_INFINITY : performance.now() + inMs
+    if (inMs !== null && this.#timer !== undefined && this.#timerAt <= at) return
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (inMs === null) return
+    this.#timerAt = at
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      connection.tick()
+      this.#setTimer(connection)
+    }, Math.max(0, inMs))
   }
 
   #transportClosed(): void {
@@ -272,7 +286,7 @@ export class TLSDuplex extends Duplex {
   #letGo(): void {
     if (this.#transport.destroyed || this.destroyed || !this.#spoke) return
     this.#lettingGo = true
-    this.#transport.end()
+    if (!this.#transport.writableEnded) this.#transport.end()
     void drainAndDestroy(this.#transport, DRAIN_LIMITS)
   }
 

@@ -27,7 +27,7 @@ export interface Proof {
   /** On a server. */
   readonly clientHello: ClientHelloInfo | null
   /** Aborted when nobody waits for the answer any more. */
-  readonly signal: AbortSignal
+  signal(): AbortSignal
   /** The program's own check, after all others. */
   askProgram(chain: readonly Certificate[]): MaybePromise<void>
 }
@@ -63,7 +63,15 @@ function verifyServer(
   if (certificate === undefined) {
     throw badData('the server has no certificate, or none that can be read', AlertCode.bad_certificate)
   }
-  const candidate: PeerCandidate = Object.freeze({ endpoint, certificate, chain, protocol, signal: proof.signal })
+  const candidate: PeerCandidate = Object.freeze({
+    endpoint,
+    certificate,
+    chain,
+    protocol,
+    get signal() {
+      return proof.signal()
+    },
+  })
   return andThen(ask(verifier, candidate), (decision) => {
     if (decision.accept !== true) {
       const { reason, alert } = refusalOf(decision.error ?? refusalError(candidate, decision))

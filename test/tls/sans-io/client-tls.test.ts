@@ -1,11 +1,13 @@
 // What a client is told, whom it accepts, and what the other end hears of it.
 
 import { describe, expect, it } from 'vitest'
-import { TrustStore } from '../../../src/certificate/trust-store.ts'
 import type { PeerVerifier } from '../../../src/certificate/peer-verifier.ts'
+import { TrustStore } from '../../../src/certificate/trust-store.ts'
 import { PeerRefusedError, VerificationRefused } from '../../../src/errors.ts'
 import { ClientTLS, type ClientTLSOptions } from '../../../src/tls/sans-io/client-tls.ts'
 import type { Connection } from '../../../src/tls/sans-io/connection.ts'
+import { ServerCertificateChain } from '../../../src/tls/sans-io/server-certificates.ts'
+import { ServerTLS } from '../../../src/tls/sans-io/server-tls.ts'
 import { dangerouslyAcceptAny } from '../../../src/tls/verifiers/dangerously-accept-any.ts'
 import { pins } from '../../../src/tls/verifiers/pins.ts'
 import { issue } from '../../support/issued-certificates.ts'
@@ -30,8 +32,6 @@ import {
   stranger,
   VERSIONS,
 } from '../../support/sans-io-world.ts'
-import { ServerCertificateChain } from '../../../src/tls/sans-io/server-certificates.ts'
-import { ServerTLS } from '../../../src/tls/sans-io/server-tls.ts'
 
 describe('start', () => {
   it('takes its callbacks in an object', async () => {
@@ -47,7 +47,7 @@ describe('start', () => {
     const connection = clientTls().start(
       (bytes) => waiting.push(bytes),
       (immediate) => closes.push(immediate),
-      (chain, which) => asked.push(chain.length, which),
+      (chain, which) => void asked.push(chain.length, which),
     )
     const other = wirePair({ client: clientTls(), server }).server
     let text = ''
@@ -105,9 +105,9 @@ describe('start', () => {
 
   it('is the only way to a connection', () => {
     const connection = clientTls().start({ writeToWire: write })
-    const constructor = connection.constructor as new (...args: unknown[]) => Connection
-    expect(() => new constructor()).toThrow(TypeError)
-    expect(() => new constructor(Symbol('made'), {})).toThrow(TypeError)
+    const Made = connection.constructor as new (...args: unknown[]) => Connection
+    expect(() => new Made()).toThrow(TypeError)
+    expect(() => new Made(Symbol('made'), {})).toThrow(TypeError)
   })
 })
 
@@ -205,7 +205,12 @@ describe.each(VERSIONS)('whom it accepts, by %s', (version) => {
       alert: 48,
     },
     { what: 'it is for another host', options: { serverHostname: 'example.net' }, reason: 'wrong_hostname', alert: 46 },
-    { what: 'it is for a name and not for an address', options: { serverHostname: '127.0.0.1' }, reason: 'wrong_hostname', alert: 46 },
+    {
+      what: 'it is for a name and not for an address',
+      options: { serverHostname: '127.0.0.1' },
+      reason: 'wrong_hostname',
+      alert: 46,
+    },
     { what: 'it has expired', options: { clock: () => EXPIRED.getTime() }, reason: 'expired', alert: 45 },
     { what: 'it is not yet valid', options: { clock: () => TOO_EARLY.getTime() }, reason: 'not_yet_valid', alert: 45 },
   ])('is not a server if $what', async ({ options, reason, alert }) => {

@@ -2,14 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import type { Connection } from '../../../src/tls/sans-io/connection.ts'
-import {
-  againstNodeClient,
-  againstNodeServer,
-  type Cutting,
-  openPair,
-  turn,
-  wirePair,
-} from '../../support/sans-io.ts'
+import { againstNodeClient, againstNodeServer, type Cutting, openPair, turn, wirePair } from '../../support/sans-io.ts'
 import {
   clientTls,
   nodeClient,
@@ -385,7 +378,9 @@ describe.each(VERSIONS)('calls from inside a callback, by %s', (version) => {
       client: clientTls(only(version)),
       server: serverTls(),
       serverEnd: {
-        ...(where === 'data' ? { onData: (_plaintext: Uint8Array, connection: Connection) => destroy(connection) } : {}),
+        ...(where === 'data'
+          ? { onData: (_plaintext: Uint8Array, connection: Connection) => destroy(connection) }
+          : {}),
         ...(where === 'writeToWire' ? { onWrite: (_bytes: Uint8Array, connection) => destroy(connection) } : {}),
         ...(where === 'verify' ? { verify: (_chain: unknown, connection: Connection) => destroy(connection) } : {}),
       },
@@ -403,7 +398,7 @@ describe.each(VERSIONS)('calls from inside a callback, by %s', (version) => {
     const fail = (is: string): void => {
       if (is === where) throw error
     }
-    let waiting: Uint8Array[] = []
+    const waiting: Uint8Array[] = []
     const server = serverTls().start({
       writeToWire: (bytes) => {
         waiting.push(bytes)
@@ -425,7 +420,6 @@ describe.each(VERSIONS)('calls from inside a callback, by %s', (version) => {
       if (where === 'wireClose' && server.state === 'open') server.destroy(error)
       await turn()
     }
-    waiting = []
     expect(await server.closed).toEqual({ kind: 'failed', error })
     if (where === 'data') expect(thrown).toEqual([error])
   })

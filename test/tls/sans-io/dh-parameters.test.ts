@@ -5,10 +5,9 @@ import { element, integer as smallInteger } from '../../../src/certificate/der-w
 import { formatPem } from '../../../src/certificate/pem.ts'
 import { ContextError } from '../../../src/errors.ts'
 import { FINITE_FIELD_SUITES, SUITES } from '../../../src/tls/sans-io/cipher-suites.ts'
-import { secureContextFor } from '../../../src/tls/sans-io/contexts.ts'
 import { type DhParams, readDhParams } from '../../../src/tls/sans-io/dh-parameters.ts'
 import { type CommonTLSOptions, readTlsSettings } from '../../../src/tls/sans-io/tls-settings.ts'
-import { shakeHands } from '../../support/context-handshake.ts'
+import { contextFor, shakeHands } from '../../support/context-handshake.ts'
 import { issue } from '../../support/issued-certificates.ts'
 import { opensslSucceeds } from '../../support/openssl.ts'
 import { chainOf } from '../../support/sans-io.ts'
@@ -126,15 +125,15 @@ describe('what is refused', () => {
 describe('the suites of DHE', () => {
   const rsa = issue({ key: 'RSA-2048' })
   const only12 = { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' } as const
-  const contextFor = (dhParams: DhParams | undefined, options: CommonTLSOptions = {}, by = rsa) =>
-    secureContextFor(chainOf(by), readTlsSettings({ ...options, dhParams }, 'server'))
-  let contexts: Map<string, ReturnType<typeof contextFor>>
+  const contextWith = (dhParams: DhParams | undefined, options: CommonTLSOptions = {}, by = rsa) =>
+    contextFor(chainOf(by), readTlsSettings({ ...options, dhParams }, 'server'))
+  let contexts: Map<string, ReturnType<typeof contextWith>>
   beforeAll(() => {
     contexts = new Map([
-      ['without', contextFor(undefined)],
-      ['none', contextFor('none')],
-      ['auto', contextFor('auto')],
-      ['own', contextFor(group(P3072))],
+      ['without', contextWith(undefined)],
+      ['none', contextWith('none')],
+      ['auto', contextWith('auto')],
+      ['own', contextWith(group(P3072))],
     ])
   })
   const context = (name: string) => contexts.get(name) ?? expect.fail(name)
@@ -184,14 +183,14 @@ describe('the suites of DHE', () => {
 
   it('have to be of use', () => {
     const unused = /"dhParams" is for the DHE suites of TLS 1.2, and none of them is enabled/
-    expect(() => contextFor('auto', { minVersion: 'TLSv1.3' })).toThrow(unused)
+    expect(() => contextWith('auto', { minVersion: 'TLSv1.3' })).toThrow(unused)
     const cipherSuites = ['TLS_AES_128_GCM_SHA256', 'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256'] as const
-    expect(() => contextFor('auto', { cipherSuites })).toThrow(unused)
+    expect(() => contextWith('auto', { cipherSuites })).toThrow(unused)
     const dhe = ['TLS_AES_128_GCM_SHA256', 'TLS_DHE_RSA_WITH_AES_128_GCM_SHA256'] as const
-    expect(() => contextFor('auto', { cipherSuites: dhe })).not.toThrow()
+    expect(() => contextWith('auto', { cipherSuites: dhe })).not.toThrow()
     // They are for RSA only.
-    expect(() => contextFor('auto', { cipherSuites: dhe }, issue())).toThrow(/"cipherSuites" leaves a key/)
-    expect(() => contextFor('auto', {}, issue())).not.toThrow()
+    expect(() => contextWith('auto', { cipherSuites: dhe }, issue())).toThrow(/"cipherSuites" leaves a key/)
+    expect(() => contextWith('auto', {}, issue())).not.toThrow()
   })
 
   it('are no matter of clients', () => {

@@ -4,10 +4,12 @@
 // promise stands what Node's `tls.connect` does in the same place.
 
 import { createHash, createPrivateKey } from 'node:crypto'
-import type { TlsOptions } from 'node:tls'
-import { beforeAll, describe, expect, it } from 'vitest'
-import type { PeerVerifier, VerifierDecision } from '../../../src/certificate/peer-verifier.ts'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { connect as connectTls, type TLSSocket, type TlsOptions } from 'node:tls'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { KeyedChain } from '../../../src/certificate/keyed-chain.ts'
+import type { PeerVerifier, VerifierDecision } from '../../../src/certificate/peer-verifier.ts'
 import { BadTLSDataError, PeerRefusedError, VerificationRefused } from '../../../src/errors.ts'
 import { AlertCode } from '../../../src/tls/alert.ts'
 import { SingleClientCertificate } from '../../../src/tls/sans-io/client-certificate-store.ts'
@@ -16,8 +18,11 @@ import { ServerCertificateChain } from '../../../src/tls/sans-io/server-certific
 import { ServerTLS, type ServerTLSOptions } from '../../../src/tls/sans-io/server-tls.ts'
 import { pins } from '../../../src/tls/verifiers/pins.ts'
 import { type TestCertificate, testCertificate } from '../../support/certificates.ts'
+import { messagesIn, sServer, versionSwitch } from '../../support/openssl-peer.ts'
+import { ourClient, recorder } from '../../support/recording-peer.ts'
 import { ReplayingServer } from '../../support/replaying-server.ts'
 import {
+  type AgainstNodeServer,
   againstNodeClient,
   againstNodeServer,
   type EndOptions,
@@ -29,6 +34,8 @@ import {
   type WireEnd,
   type WireRecord,
 } from '../../support/sans-io.ts'
+import { temporaryFolder } from '../../support/temporary-folder.ts'
+import { hasOpenssl } from '../../support/tls-clients.ts'
 
 const CHANGE_CIPHER_SPEC = 20
 const ALERT = 21
@@ -99,10 +106,22 @@ function serverTls(version: Version, options: Partial<ServerTLSOptions> = {}): S
   })
 }
 
+/** What clients have shown, by the socket of the server: read at once, because a socket that is gone tells nothing. */
+const witnessed = new WeakMap<TLSSocket, string>()
+
+function witness(socket: TLSSocket): void {
+  const shown = socket.getPeerX509Certificate()?.raw
+  if (shown !== undefined) witnessed.set(socket, fingerprintOf(shown))
+}
+
+/** A client of ours, and a server of Node's that takes down who comes. */
+function meetNode(options: Omit<AgainstNodeServer, 'onConnection'>) {
+  return againstNodeServer({ ...options, onConnection: witness })
+}
+
 /** The client's certificate, as a server of Node's got it. */
 function shownTo(node: NodeEnd): string | null {
-  const shown = node.socket?.getPeerX509Certificate()?.raw
-  return shown === undefined ? null : fingerprintOf(shown)
+  return (node.socket && witnessed.get(node.socket)) ?? null
 }
 
 function fingerprintOf(der: Uint8Array): string {
@@ -146,7 +165,7 @@ describe.each(KINDS)('a client with a certificate, over $name', (kind) => {
   const hellos = kind.retry === true ? 2 : 1
 
   it('shows its certificate and sends its data once the server is accepted', async () => {
-    const wire = againstNodeServer({
+    const wire = meetNode({
       client: client(pins([server.certificate.fingerprint])),
       node: nodeServer(kind),
     })
@@ -183,20 +202,21 @@ describe.each(KINDS)('a client with a certificate, over $name', (kind) => {
     { how: 'answers with a promise of nothing', verify: async () => undefined as unknown as VerifierDecision },
   ]
 
-  it.each(refusals)('sends nothing but hello and alert to a server that its verifier does not want: it $how', async ({
-    verify,
-  }) => {
-    const wire = againstNodeServer({
-      client: client({ name: 'test', verify }),
-      node: nodeServer(kind),
-    })
-    wire.client.write(SECRET)
-    const error = await Promise.all([wire.client.failure(), wire.settle()]).then(([first]) => first)
-    expect(error).toBeInstanceOf(PeerRefusedError)
-    await wire.settle()
-    expectNothingLeaked(wire.client, wire.server)
-    expect(wire.server.alerts).toEqual([AlertCode.certificate_unknown])
-  })
+  it.each(refusals)(
+    'sends nothing but hello and alert to a server that its verifier does not want: it $how',
+    async ({ verify }) => {
+      const wire = meetNode({
+        client: client({ name: 'test', verify }),
+        node: nodeServer(kind),
+      })
+      wire.client.write(SECRET)
+      const error = await Promise.all([wire.client.failure(), wire.settle()]).then(([first]) => first)
+      expect(error).toBeInstanceOf(PeerRefusedError)
+      await wire.settle()
+      expectNothingLeaked(wire.client, wire.server)
+      expect(wire.server.alerts).toEqual([AlertCode.certificate_unknown])
+    },
+  )
 
   it.each([
     {
@@ -221,7 +241,7 @@ describe.each(KINDS)('a client with a certificate, over $name', (kind) => {
   ] satisfies { how: string; verify: EndOptions['verify'] }[])(
     'sends nothing but hello and the alert that the program chose: $how',
     async ({ verify }) => {
-      const wire = againstNodeServer({
+      const wire = meetNode({
         client: client(pins([server.certificate.fingerprint])),
         node: nodeServer(kind),
         clientEnd: { verify },
@@ -235,7 +255,7 @@ describe.each(KINDS)('a client with a certificate, over $name', (kind) => {
   )
 
   it('sends nothing but its hello while the verifier thinks, whatever the program does meanwhile', async () => {
-    const wire = againstNodeServer({
+    const wire = meetNode({
       client: client({ name: 'test', verify: () => new Promise(() => {}) }),
       node: nodeServer(kind),
     })
@@ -253,8 +273,11 @@ describe.each(KINDS)('a client with a certificate, over $name', (kind) => {
 
   it('sends nothing but its hello if the verifier never answers and the deadline passes', async () => {
     let now = 0
-    const wire = againstNodeServer({
-      client: client({ name: 'test', verify: () => new Promise(() => {}) }, { clock: () => now, timeouts: { verifyMs: 5000 } }),
+    const wire = meetNode({
+      client: client(
+        { name: 'test', verify: () => new Promise(() => {}) },
+        { clock: () => now, timeouts: { verifyMs: 5000 } },
+      ),
       node: nodeServer(kind),
     })
     wire.client.write(SECRET)
@@ -280,10 +303,11 @@ describe.each(KINDS)('a client with a certificate, over $name', (kind) => {
         answer = resolve
       })
     }
-    const wire = againstNodeServer({ client: client({ name: 'test', verify }), node: nodeServer(kind) })
+    const wire = meetNode({ client: client({ name: 'test', verify }), node: nodeServer(kind) })
     wire.client.write(SECRET)
     await wire.until(() => wire.client.connection.state === 'verifying')
     end(wire.client)
+    await wire.until(() => wire.client.isSilent)
     answer(ACCEPTED)
     await wire.settle()
     expect(abandoned).toMatchObject({ aborted: true })
@@ -298,7 +322,7 @@ describe.each(KINDS)('a client with a certificate, over $name', (kind) => {
       new Promise((resolve) => {
         answer = resolve
       })
-    const wire = againstNodeServer({ client: client({ name: 'test', verify }), node: nodeServer(kind) })
+    const wire = meetNode({ client: client({ name: 'test', verify }), node: nodeServer(kind) })
     wire.client.write(SECRET)
     await wire.until(() => wire.client.connection.state === 'verifying')
     // In clear, which nobody authenticates: it waits for the verdict like everything that arrives meanwhile.
@@ -314,7 +338,7 @@ describe.each(KINDS)('a client with a certificate, over $name', (kind) => {
       asked++
       return REFUSED
     }
-    const wire = againstNodeServer({ client: client({ name: 'test', verify }), node: nodeServer(kind), cutting: 1 })
+    const wire = meetNode({ client: client({ name: 'test', verify }), node: nodeServer(kind), cutting: 1 })
     wire.client.write(SECRET)
     await wire.until(() => wire.client.isSilent)
     await wire.settle()
@@ -358,72 +382,145 @@ describe('a client of plain tls.connect, in the same place', () => {
     { kind: tls13, when: 'at once', later: false, leaks: false },
     { kind: tls13, when: 'a turn later', later: true, leaks: true },
     { kind: retried, when: 'a turn later', later: true, leaks: true },
-  ])('has shown its certificate over $kind.name when it refuses the server $when: $leaks', async ({
-    kind,
-    later,
-    leaks,
-  }) => {
-    const node = NodeEnd.server(nodeServer(kind))
-    const plain = NodeEnd.client({ cert: identity.certPem, key: identity.keyPem, servername: 'example.org' })
-    const wire = new Wire(plain, node)
-    const { socket } = plain
-    const refuse = (): void => {
-      const shown = fingerprintOf(socket?.getPeerCertificate(true).raw ?? new Uint8Array(0))
-      if (shown !== stranger.certificate.fingerprint) socket?.destroy()
-    }
-    socket?.on('secureConnect', () => {
-      if (!later) return refuse()
-      socket.write(SECRET)
-      setImmediate(refuse)
-    })
-    await wire.until(() => plain.log.includes('secureConnect'))
-    await wire.settle()
-    expect(shownTo(node)).toBe(leaks ? identity.certificate.fingerprint : null)
-    expect(node.text).toBe(leaks && later ? SECRET : '')
-    expect(everything(plain).includes(Buffer.from(identity.certificate.der))).toBe(leaks && kind.version === 'TLSv1.2')
-  })
+  ])(
+    'has shown its certificate over $kind.name when it refuses the server $when: $leaks',
+    async ({ kind, later, leaks }) => {
+      const node = NodeEnd.server(nodeServer(kind), witness)
+      const plain = NodeEnd.client({ cert: identity.certPem, key: identity.keyPem, servername: 'example.org' })
+      const wire = new Wire(plain, node)
+      const { socket } = plain
+      const refuse = (): void => {
+        const shown = fingerprintOf(socket?.getPeerCertificate(true).raw ?? new Uint8Array(0))
+        if (shown !== stranger.certificate.fingerprint) socket?.destroy()
+      }
+      socket?.on('secureConnect', () => {
+        if (!later) return refuse()
+        socket.write(SECRET)
+        setImmediate(refuse)
+      })
+      await wire.until(() => plain.log.includes('secureConnect'))
+      await wire.settle()
+      expect(shownTo(node)).toBe(leaks ? identity.certificate.fingerprint : null)
+      expect(node.text).toBe(leaks && later ? SECRET : '')
+      expect(everything(plain).includes(Buffer.from(identity.certificate.der))).toBe(
+        leaks && kind.version === 'TLSv1.2',
+      )
+    },
+  )
 })
 
-describe.each(['TLSv1.2', 'TLSv1.3'] as const)('somebody who replays a certificate without its key, over %s', (version) => {
-  function attacked(proof: 'signed' | 'copied' | 'unsigned', shown: TestCertificate) {
-    let asked = 0
-    const verifier: PeerVerifier = {
-      name: 'first use',
-      verify: () => {
-        asked++
-        return ACCEPTED
+describe.each(KINDS)('openssl s_server, over $name', ({ version, retry = false }) => {
+  beforeEach((context) => context.skip(!hasOpenssl, 'openssl is not installed here'))
+
+  const SILENT = new Set(['ChangeCipherSpec'])
+  const hellos = retry ? ['ClientHello', 'ClientHello'] : ['ClientHello']
+
+  async function listener() {
+    const folder = await temporaryFolder()
+    const files = { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') }
+    await writeFile(files.cert, server.certPem)
+    await writeFile(files.key, server.keyPem)
+    const { port, peer } = await sServer(files, [versionSwitch(version), ...(retry ? ['-groups', 'P-384'] : [])])
+    const recording = await recorder(port)
+    return {
+      port: recording.port,
+      peer,
+      /** What it got, by name, when it has nothing more to say. */
+      async received() {
+        const output = await peer.ended()
+        return messagesIn(output, 'received').filter((message) => !SILENT.has(message))
       },
+      fromClient: recording.fromClient,
     }
-    const own = { ...stranger, key: createPrivateKey(stranger.keyPem) }
-    const replaying = new ReplayingServer({ version, own, shown: shown.certificate.der, proof })
-    const ours = new OurEnd(client(verifier, { minVersion: version, cipherSuites: SUITES, maxVersion: version }))
-    return { wire: new Wire(ours, replaying as WireEnd), ours, replaying, asked: () => asked }
   }
-  const SUITES = [version === 'TLSv1.3' ? 'TLS_AES_128_GCM_SHA256' : 'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256'] as const
 
-  it('gets as far as the verifier with a certificate of his own', async () => {
-    const { wire, ours, asked } = attacked('signed', stranger)
-    await wire.until(() => asked() === 1)
-    expect(ours.connection.peer?.certificate.fingerprint).toBe(stranger.certificate.fingerprint)
+  it('gets the certificate, its proof and the data of a client that accepts it', async () => {
+    const { port, peer } = await listener()
+    const ours = ourClient(port, client(pins([server.certificate.fingerprint])))
+    ours.write(SECRET)
+    await peer.printed(new RegExp(SECRET))
+    expect(messagesIn(peer.output, 'received')).toEqual(expect.arrayContaining(['Certificate', 'CertificateVerify']))
+    expect(peer.output).toContain('our secret name')
   })
 
-  it.each([
-    { what: 'a signature by a key of his own', proof: 'signed', alert: AlertCode.decrypt_error },
-    { what: 'a signature that belongs elsewhere', proof: 'copied', alert: AlertCode.decrypt_error },
-    { what: 'no signature', proof: 'unsigned', alert: AlertCode.unexpected_message },
-  ] as const)('never gets as far as the verifier, with $what', async ({ proof, alert }) => {
-    const { wire, ours, replaying, asked } = attacked(proof, server)
+  it('gets hello and alert from a client that refuses it after several turns, and nothing else', async () => {
+    const { port, peer, received, fromClient } = await listener()
+    const verify = async (): Promise<VerifierDecision> => {
+      await turns(10)
+      return REFUSED
+    }
+    const ours = ourClient(port, client({ name: 'test', verify }))
     ours.write(SECRET)
-    await turns(3)
-    await wire.until(() => ours.isSilent)
-    await wire.settle()
-    expect(asked()).toBe(0)
-    expect(await ours.failure()).toBeInstanceOf(BadTLSDataError)
-    // OpenSSL's own alert, which in TLS 1.3 is encrypted: it leaves although the gate is closed, and nothing else does.
+    expect(await received()).toEqual([...hellos, 'Alert fatal certificate_unknown'])
+    expect(peer.output).toContain(`SSL alert number ${AlertCode.certificate_unknown}`)
+    expect(fromClient()).toEqual(everything(ours))
     expect(isOneAlert(afterHellos(ours.records).rest)).toBe(true)
-    expect(replaying.errors.map(({ message }) => message).join()).toContain(`SSL alert number ${alert}`)
+  })
+
+  it('gets certificate and data of a plain tls.connect that refuses it a turn later', async () => {
+    const { port, received } = await listener()
+    const socket = connectTls({
+      port,
+      host: '127.0.0.1',
+      cert: identity.certPem,
+      key: identity.keyPem,
+      rejectUnauthorized: false,
+    })
+    socket.on('error', () => {})
+    socket.once('secureConnect', () => {
+      socket.write(SECRET)
+      setImmediate(() => socket.destroy())
+    })
+    const names = await received()
+    expect(names).toEqual(expect.arrayContaining(['Certificate', 'CertificateVerify', 'Finished']))
   })
 })
+
+describe.each(['TLSv1.2', 'TLSv1.3'] as const)(
+  'somebody who replays a certificate without its key, over %s',
+  (version) => {
+    function attacked(proof: 'signed' | 'copied' | 'unsigned', shown: TestCertificate) {
+      let asked = 0
+      const verifier: PeerVerifier = {
+        name: 'first use',
+        verify: () => {
+          asked++
+          return ACCEPTED
+        },
+      }
+      const own = { ...stranger, key: createPrivateKey(stranger.keyPem) }
+      const replaying = new ReplayingServer({ version, own, shown: shown.certificate.der, proof })
+      const ours = new OurEnd(client(verifier, { minVersion: version, cipherSuites: SUITES, maxVersion: version }))
+      return { wire: new Wire(ours, replaying as WireEnd), ours, replaying, asked: () => asked }
+    }
+    const SUITES = [
+      version === 'TLSv1.3' ? 'TLS_AES_128_GCM_SHA256' : 'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256',
+    ] as const
+
+    it('gets as far as the verifier with a certificate of his own', async () => {
+      const { wire, ours, asked } = attacked('signed', stranger)
+      await wire.until(() => asked() === 1)
+      expect(ours.connection.peer?.certificate.fingerprint).toBe(stranger.certificate.fingerprint)
+    })
+
+    it.each([
+      { what: 'a signature by a key of his own', proof: 'signed', alert: AlertCode.decrypt_error },
+      { what: 'a signature that belongs elsewhere', proof: 'copied', alert: AlertCode.decrypt_error },
+      { what: 'no signature', proof: 'unsigned', alert: AlertCode.unexpected_message },
+    ] as const)('never gets as far as the verifier, with $what', async ({ proof, alert }) => {
+      const { wire, ours, replaying, asked } = attacked(proof, server)
+      ours.write(SECRET)
+      await turns(3)
+      await wire.until(() => ours.isSilent)
+      await wire.settle()
+      expect(asked()).toBe(0)
+      expect(await ours.failure()).toBeInstanceOf(BadTLSDataError)
+      // OpenSSL's own alert leaves although the gate is closed, and nothing else does.
+      expect(isOneAlert(afterHellos(ours.records).rest)).toBe(true)
+      expect(replaying.errors.map(({ message }) => message).join()).toContain(`SSL alert number ${alert}`)
+    })
+  },
+)
 
 describe('an alert that OpenSSL wants to send while the gate is closed', () => {
   it('leaves, and nothing else does, when the server’s encrypted flight was changed on its way', async () => {
@@ -436,7 +533,7 @@ describe('an alert that OpenSSL wants to send while the gate is closed', () => {
         return ACCEPTED
       },
     }
-    const wire = againstNodeServer({
+    const wire = meetNode({
       client: client(verifier),
       node: nodeServer(tls13),
       cutting: (bytes) => {
@@ -457,7 +554,7 @@ describe('an alert that OpenSSL wants to send while the gate is closed', () => {
 
   it('is replaced by internal_error if it comes behind a flight that must not leave', async () => {
     const [, tls13] = KINDS as readonly [Kind, Kind]
-    const wire = againstNodeServer({
+    const wire = meetNode({
       client: client({ name: 'test', verify: () => ACCEPTED }),
       node: nodeServer(tls13),
       cutting: (bytes) => {
@@ -466,6 +563,8 @@ describe('an alert that OpenSSL wants to send while the gate is closed', () => {
       },
     })
     wire.client.write(SECRET)
+    // Otherwise OpenSSL would still wait for its hello to be confirmed, and there would be no flight.
+    await turns(3)
     await wire.until(() => wire.client.isSilent)
     await wire.settle()
     expect(isOneAlert(afterHellos(wire.client.records).rest)).toBe(true)
@@ -502,7 +601,11 @@ describe.each(KINDS)('a server, over $name', ({ version, retry = false }) => {
     await wire.until(() => decide !== null)
     await wire.settle()
     if (decide === null) throw new Error('nobody was asked')
-    return { wire, before: wire.server.records.length, decide: decide as { accept(): void; refuse(error: Error): void } }
+    return {
+      wire,
+      before: wire.server.records.length,
+      decide: decide as { accept(): void; refuse(error: Error): void },
+    }
   }
 
   it('sends no data, no ticket and no Finished of TLS 1.2 before the verdict', async () => {

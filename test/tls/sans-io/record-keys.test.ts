@@ -248,6 +248,18 @@ describe('the handshake of a server under encryption', () => {
     expect(openServerHandshake13(bytes.subarray(0, -1), serverHandshake, 0x1301)).toEqual(flight.subarray(0, 600))
   })
 
+  it('ends with an alert that takes its place', () => {
+    const keys = keysOf('serverHandshake')
+    const bytes = Buffer.concat([
+      sealRecord(keys, 0, { type: HANDSHAKE, bytes: hex(trace.serverFlight).subarray(0, 100) }),
+      sealRecord(keys, 1, { type: ALERT, bytes: hex('0228') }),
+      sealRecord(keys, 2, { type: HANDSHAKE, bytes: hex(trace.serverFlight).subarray(100) }),
+    ])
+    expect(Buffer.from(openServerHandshake13(bytes, serverHandshake, 0x1301)).toString('hex')).toBe(
+      trace.serverFlight.slice(0, 200),
+    )
+  })
+
   it('is nothing before it has come, with another secret, or after a record that was changed', () => {
     expect(openServerHandshake13(hex(''), serverHandshake, 0x1301)).toHaveLength(0)
     expect(openServerHandshake13(hex(trace.serverHelloRecord), serverHandshake, 0x1301)).toHaveLength(0)

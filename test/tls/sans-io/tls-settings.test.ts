@@ -3,11 +3,10 @@ import { describe, expect, it } from 'vitest'
 import { ContextError } from '../../../src/errors.ts'
 import { CIPHER_SUITES as POLICY_SUITES, SECURE_OPTIONS } from '../../../src/tls/policy.ts'
 import { type CipherSuite, COMMON_SUITES, FINITE_FIELD_SUITES, SUITES } from '../../../src/tls/sans-io/cipher-suites.ts'
-import { secureContextFor } from '../../../src/tls/sans-io/contexts.ts'
 import { NAMED_GROUPS, type NamedGroup } from '../../../src/tls/sans-io/named-groups.ts'
 import { SIGNATURE_SCHEMES, type SignatureScheme } from '../../../src/tls/sans-io/signature-schemes.ts'
 import { COMMON_TLS_OPTIONS, type CommonTLSOptions, readTlsSettings } from '../../../src/tls/sans-io/tls-settings.ts'
-import { type Handshake, shakeHands } from '../../support/context-handshake.ts'
+import { contextFor, type Handshake, shakeHands } from '../../support/context-handshake.ts'
 import { issue } from '../../support/issued-certificates.ts'
 import { openssl } from '../../support/openssl.ts'
 import { chainOf, pemOfIssued } from '../../support/sans-io.ts'
@@ -21,13 +20,13 @@ const only13 = { minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3' } as const
 
 /** A server of these settings, and a client of Node's. */
 function served(options: CommonTLSOptions, peer: SecureContextOptions, by = ec): Promise<Handshake> {
-  const server = secureContextFor(chainOf(by), readTlsSettings(options, 'server'))
+  const server = contextFor(chainOf(by), readTlsSettings(options, 'server'))
   return shakeHands(server, { secureContext: createSecureContext(peer) })
 }
 
 /** A client of these settings, and a server of Node's. */
 function visited(options: CommonTLSOptions, peer: SecureContextOptions, by = ec): Promise<Handshake> {
-  const client = secureContextFor(null, readTlsSettings(options, 'client'))
+  const client = contextFor(null, readTlsSettings(options, 'client'))
   return shakeHands({ secureContext: createSecureContext({ ...pemOfIssued(by), ...peer }) }, client)
 }
 
@@ -401,7 +400,7 @@ describe('the other options', () => {
   it('may be undefined', () => {
     const undefinedOnes = Object.fromEntries(COMMON_TLS_OPTIONS.map((name) => [name, undefined]))
     const settings = readTlsSettings(
-      { ...undefinedOnes, limits: { maxChainLength: undefined } } as CommonTLSOptions,
+      { ...undefinedOnes, limits: { maxChainLength: undefined } } as unknown as CommonTLSOptions,
       'client',
     )
     expect(settings).toEqual(readTlsSettings({}, 'client'))

@@ -1,0 +1,58 @@
+// One program at a time in a folder.
+//
+// A lock file that is created and removed stays behind when a program is killed, and whoever guesses that it is stale can
+// guess wrong. A lock of the operating system goes with the program that holds it. Node cannot take one; SQLite can, on
+// every system, so the lock is an empty database in which nothing is ever written.
+
+import { constants } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Database } from 'better-sqlite3'
+import { ensurePrivateDirectory, writing } from '../../internal/atomic-file.ts'
+import { storeError } from '../../internal/sqlite-errors.ts'
+import { dirname } from 'node:path'
+
+/** Does something while no other program, and nobody else in this one, is in the same lock. */
+export async function withLock<T>(path: string, timeoutMs: number, act: () => Promise<T>): Promise<T> {
+  const db = await openLock(path)
+  try {
+    await enter(db, path, timeoutMs)
+    return await act()
+  } finally {
+    // Closing rolls back, which is all there is to give back.
+    db.close()
+  }
+}
+
+async function openLock(path: string): Promise<Database> {
+  await ensurePrivateDirectory(dirname(path))
+  // SQLite would create it with other permissions, and would follow a symbolic link.
+  const handle = await writing(path, () => open(path, OPEN_OR_CREATE, 0o600))
+  await handle.close()
+  const { default: SQLite } = await import('better-sqlite3')
+  try {
+    const db = new SQLite(path, { timeout: 0, fileMustExist: true })
+    // A journal on the disk would need room there.
+    db.pragma('journal_mode = MEMORY')
+    return db
+  } catch (error) {
+    throw storeError(error, { name: 'lock', path })
+  }
+}
+
+async function enter(db: Database, path: string, timeoutMs: number): Promise<void> {
+  const deadline = performance.now() + timeoutMs
+  for (let attempt = 0; ; attempt++) {
+    try {
+      db.exec('BEGIN EXCLUSIVE')
+      return
+    } catch (error) {
+      const failure = storeError(error, { name: 'wallet with the lock', path })
+      if (failure.code !== 'ERR_TLACACOCA_STORE_LOCKED' || performance.now() >= deadline) throw failure
+    }
+    // Random, so that programs that collided do not collide again.
+    await pause(1 + Math.random() * Math.min(2 ** attempt, 40))
+  }
+}
+
+const OPEN_OR_CREATE = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0)

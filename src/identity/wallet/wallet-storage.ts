@@ -1,0 +1,42 @@
+// Where a wallet keeps identities, as the wallet sees it: a folder, or memory.
+
+import type { KeyObject } from 'node:crypto'
+import type { Certificate } from '../../certificate/certificate.ts'
+import type { Metadata } from './notes.ts'
+import type { Pair, WalletProblem } from './pair.ts'
+
+/** Everything but the keys. */
+export interface Stored {
+  readonly pairs: ReadonlyMap<string, Pair>
+  readonly metadata: Metadata
+  readonly problems: readonly WalletProblem[]
+}
+
+export interface WalletStorage {
+  /** Null for memory. */
+  readonly directory: string | null
+  load(): Promise<Stored>
+  /** The private key of a pair, opened. */
+  readKey(id: string): Promise<KeyObject>
+  /** Runs alone among all programs that use the storage. */
+  exclusively<T>(act: (writer: StorageWriter) => Promise<T>): Promise<T>
+}
+
+/** What may be done while nobody else does anything. */
+export interface StorageWriter {
+  load(): Promise<Stored>
+  /** Adds a pair, both parts or none. */
+  addPair(id: string, certificates: readonly Certificate[], key: KeyObject): Promise<void>
+  /** Puts other certificates in the place of those of a pair, in one step. */
+  replaceCertificates(id: string, certificates: readonly Certificate[], former: readonly Certificate[]): Promise<void>
+  /** Moves a pair aside, in one step. */
+  moveAside(id: string): Promise<void>
+  putBack(id: string): Promise<void>
+  /** Removes a pair for good, wherever it is. */
+  remove(id: string): Promise<void>
+  /**
+   * Changes the metadata as it is now, which may be otherwise than it was when it was loaded. `change` may be called
+   * several times.
+   */
+  changeMetadata(change: (metadata: Metadata) => Metadata): Promise<void>
+}
