@@ -216,6 +216,18 @@ export class IdentityError extends TlacacocaError {
     | 'ERR_TLACACOCA_IDENTITY_NOT_CONFIRMED'
     /** A wallet: the identity is about to be replaced by another one, and not every site knows of it yet. */
     | 'ERR_TLACACOCA_IDENTITY_ROTATING'
+    /** An import or export: what another program keeps is damaged, or is no such thing at all. */
+    | 'ERR_TLACACOCA_IDENTITY_FORMAT_INVALID'
+    /** An import or export: it is of a version or kind that is not read, or that the other program does not take. */
+    | 'ERR_TLACACOCA_IDENTITY_FORMAT_UNSUPPORTED'
+    /** An import: it is larger, or there is more of it, than is read. */
+    | 'ERR_TLACACOCA_IDENTITY_FORMAT_EXCESSIVE'
+    /** An import: there is a certificate without its private key. */
+    | 'ERR_TLACACOCA_IDENTITY_KEY_MISSING'
+    /** An import: there is a private key, or something about an identity, without the certificate. */
+    | 'ERR_TLACACOCA_IDENTITY_CERTIFICATE_MISSING'
+    /** An import or export: where the identity is shown cannot be said in the other program's way, or in ours. */
+    | 'ERR_TLACACOCA_IDENTITY_SCOPE_UNSUPPORTED'
   /** More about it in a word, for programs; null if the code says it all. */
   readonly reason: string | null
   readonly retryAfterSeconds: number | null

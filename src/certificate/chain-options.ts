@@ -4,6 +4,7 @@ import { requireBoolean, requireDate, requireOneOf } from '../internal/arguments
 import { requireOpener } from './chain-source.ts'
 import type { Passphrase } from './passphrase.ts'
 import type { PathPurpose } from './path-rules.ts'
+import type { Pkcs12ReadOptions } from './pkcs12-read.ts'
 import { requireTrustStore, type TrustStore } from './trust-store.ts'
 
 /**
@@ -17,12 +18,20 @@ export type ChainRules = 'smallweb' | 'pkix'
 export interface ChainOptions {
   /** Default `smallweb`. */
   readonly rules?: ChainRules
-  /** Whether a server shows the chain or a client. Default `server`. */
-  readonly purpose?: PathPurpose
+  /**
+   * Whether a server shows the chain or a client; its certificates must allow that where they list key usages. `any`:
+   * they may list what they like. Default `server`.
+   */
+  readonly purpose?: PathPurpose | 'any'
   /** Whether certificates in another order than leaf to root are an error; otherwise they are sorted. Default false. */
   readonly strictOrder?: boolean
   /** Whether a server's certificate may be one of version 1 or 2. Those of clients may with `smallweb`. Default false. */
   readonly allowVersion1?: boolean
+  /**
+   * Whether keys and signatures of a server's chain may be weak (RSA below 2048 bits or with an odd exponent, SHA-1), or
+   * an RSA key so large that others refuse it. Those of clients may with `smallweb`. Default false.
+   */
+  readonly allowWeak?: boolean
   /** The instant at which to judge the dates. Default: now. */
   readonly at?: Date
   /**
@@ -37,13 +46,13 @@ export interface Rules {
   readonly selfIssuedLeaf: boolean
   readonly allowWeak: boolean
   readonly allowVersion1: boolean
-  readonly purpose: PathPurpose
+  readonly purpose: PathPurpose | 'any'
   readonly strictOrder: boolean
   readonly at: Date
 }
 
 /** @internal The names of the options, for `requireOptions`. */
-export const CHAIN_OPTIONS = ['rules', 'purpose', 'strictOrder', 'allowVersion1', 'at', 'roots'] as const
+export const CHAIN_OPTIONS = ['rules', 'purpose', 'strictOrder', 'allowVersion1', 'allowWeak', 'at', 'roots'] as const
 
 /** How PEM text is read. */
 export interface ChainPemOptions extends ChainOptions {
@@ -68,6 +77,9 @@ export interface KeyedChainFiles extends ChainPemOptions {
   /** Whether a key file that others can read is an error; otherwise it gives a warning. Not looked at on Windows. Default false. */
   readonly strictPermissions?: boolean
 }
+
+/** How a PKCS#12 file with a chain and its key is read. */
+export interface KeyedChainPkcs12 extends ChainOptions, Pkcs12ReadOptions {}
 
 /** @internal The names of the options that PEM text is read with. */
 export const PEM_OPTIONS = ['passphrase', 'allowComments', ...CHAIN_OPTIONS] as const
@@ -97,17 +109,19 @@ function rulesOf(options: ChainOptions): Rules {
     purpose = 'server',
     strictOrder = false,
     allowVersion1 = false,
+    allowWeak = false,
     at = new Date(),
   } = options
   requireOneOf('rules', rules, ['smallweb', 'pkix'])
-  requireOneOf('purpose', purpose, ['server', 'client'])
+  requireOneOf('purpose', purpose, ['server', 'client', 'any'])
   requireBoolean('strictOrder', strictOrder)
   requireBoolean('allowVersion1', allowVersion1)
+  requireBoolean('allowWeak', allowWeak)
   requireDate('at', at)
   const lenient = rules === 'smallweb' && purpose === 'client'
   return {
     selfIssuedLeaf: rules === 'smallweb',
-    allowWeak: lenient,
+    allowWeak: allowWeak || lenient,
     allowVersion1: allowVersion1 || lenient,
     purpose,
     strictOrder,

@@ -43,7 +43,8 @@ export function requireSound(member: Member, rules: Rules): void {
 /** @internal The rules for the key of any certificate, that of an authority too. */
 export function requireKey(member: Member, allowWeak: boolean): void {
   const refusal = keyRefusal(member.certificate)
-  if (allowWeak && refusal?.problem === 'weak_key') return
+  // What is odd about an RSA key is its size or its exponent, and TLS carries it all the same.
+  if (allowWeak && (refusal?.problem === 'weak_key' || member.certificate.keyType === 'rsa')) return
   refuse(member, refusal, 'make a new key: P-256, or RSA with 2048 bits')
 }
 
@@ -70,14 +71,18 @@ export function requireFitChain(chain: readonly [Member, ...Member[]], rooted: b
       refuse(member, lengthRefusal(certificate, certificates.slice(0, index)), 'it cannot issue through so many others')
     }
     if (!(rooted && index === chain.length - 1) && !rules.allowWeak) requireStrong(member)
-    refuse(
-      member,
-      purposeRefusal(certificate, rules.purpose),
-      'its extended key usage must list the purpose, or be left out',
-    )
+    if (rules.purpose !== 'any') {
+      refuse(
+        member,
+        purposeRefusal(certificate, rules.purpose),
+        'its extended key usage must list the purpose, or be left out',
+      )
+    }
   }
   const [leaf] = chain
-  refuse(leaf, leafUseRefusal(leaf.certificate), 'its key usage must list digitalSignature, or be left out')
+  if (rules.purpose !== 'any') {
+    refuse(leaf, leafUseRefusal(leaf.certificate), 'its key usage must list digitalSignature, or be left out')
+  }
   refuse(leaf, nameConstraintRefusal(certificates), 'an authority above it does not allow the name')
 }
 

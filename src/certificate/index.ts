@@ -8,6 +8,7 @@ export type {
   ChainPemOptions,
   ChainRules,
   KeyedChainFiles,
+  KeyedChainPkcs12,
   KeyedChainTexts,
 } from './chain-options.ts'
 export type { DistinguishedName, NameAttribute } from './distinguished-name.ts'

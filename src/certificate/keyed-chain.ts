@@ -1,5 +1,10 @@
 import { KeyObject } from 'node:crypto'
-import { ChainError, NoCertificateChainError, NoLeafCertificateError } from '../errors.ts'
+import {
+  ChainError,
+  MoreThanOneLeafCertificateError,
+  NoCertificateChainError,
+  NoLeafCertificateError,
+} from '../errors.ts'
 import { requireBoolean, requireList, requireOptions, requireString, show } from '../internal/arguments.ts'
 import { readFileBytes } from '../internal/atomic-file.ts'
 import { Certificate } from './certificate.ts'
@@ -10,6 +15,7 @@ import {
   type ChainOptions,
   type ChainSettings,
   type KeyedChainFiles,
+  type KeyedChainPkcs12,
   type KeyedChainTexts,
   PEM_OPTIONS,
   type PemSettings,
@@ -21,8 +27,9 @@ import { keysIn, membersIn } from './chain-source.ts'
 import { isOpenToOthers } from './file-permissions.ts'
 import { MAX_CERTIFICATE_FILE_BYTES } from './load.ts'
 import { datesRefusal, type PathPurpose } from './path-rules.ts'
-import { validatePath } from './path-validation.ts'
+import { type PathResult, validatePath } from './path-validation.ts'
 import { formatPem } from './pem.ts'
+import { readPkcs12 } from './pkcs12-read.ts'
 import { exportPkcs8, publicHalf } from './private-key.ts'
 import { textOf } from './source.ts'
 import { type NamedText, requireLabels, strictBlocks } from './strict-pem.ts'
@@ -115,6 +122,35 @@ export class KeyedChain {
   }
 
   /**
+   * Reads a chain from a PKCS#12 file that holds one key with its certificate. Certificates that are not above it are
+   * left out: many programs put all they have into such files.
+   *
+   * @throws {Pkcs12Error} | {PrivateKeyError} | {CertificateError} As `readPkcs12` does.
+   * @throws {ChainError} As {@link KeyedChain.fromPem} does; CHAIN_SEVERAL_LEAVES if there are several keys with their
+   *   certificates, which `readPkcs12` tells apart.
+   */
+  static async fromPkcs12(bytes: Uint8Array, options: KeyedChainPkcs12): Promise<KeyedChain> {
+    requireOptions('options', options, ['passphrase', 'maxIterations', ...CHAIN_OPTIONS])
+    const { passphrase, maxIterations, ...rules } = options
+    readOptions(rules) // throws before the work, not after it
+    const { entries } = await readPkcs12(bytes, {
+      passphrase,
+      ...(maxIterations === undefined ? {} : { maxIterations }),
+    })
+    const [entry, ...others] = entries
+    if (entry === undefined)
+      throw new NoLeafCertificateError('there is no key with its certificate in the PKCS#12 file')
+    if (others.length > 0) {
+      const subjects = entries.map(({ certificate }) => String(certificate.subject))
+      throw new MoreThanOneLeafCertificateError(
+        `there are ${entries.length} keys with their certificates in the PKCS#12 file, and one is wanted`,
+        { subjects },
+      )
+    }
+    return KeyedChain.fromCertificates([entry.certificate, ...entry.chain], entry.privateKey, rules)
+  }
+
+  /**
    * Makes a chain of certificates and a key that are read already, by the same rules.
    *
    * @param certificates - The leaf and authorities in any order.
@@ -130,7 +166,7 @@ export class KeyedChain {
     })
     if (!(key instanceof KeyObject) || key.type !== 'private') throw new TypeError('"key" expected a private KeyObject')
     publicHalf(key) // throws unless the key is sound
-    return assemble({ members, keys: [{ key, place: null }] }, readOptions(options), [])
+    return chainOf(members, key, options)
   }
 
   /** Whether a value is a chain with its key. */
@@ -150,6 +186,24 @@ export function pemOf(chain: KeyedChain): { readonly cert: string; readonly key:
     cert: chain.sent.map((each) => each.toPem()).join(''),
     key: formatPem('PRIVATE KEY', exportPkcs8(keyOf(chain))),
   }
+}
+
+/**
+ * @internal The certificates in a text, where nothing else may be.
+ *
+ * @throws {ChainError}
+ */
+export function certificatesIn(cert: NamedText, allowComments: boolean): Member[] {
+  const blocks = strictBlocks(cert, allowComments)
+  requireLabels(blocks, 'certificates')
+  const members = membersIn(blocks)
+  if (members.length === 0) throw new NoLeafCertificateError(`there is no certificate in ${cert.name ?? '"cert"'}`)
+  return members
+}
+
+/** @internal Makes a chain of certificates in their places and a sound private key. Throws as `fromPem` does. */
+export function chainOf(members: readonly Member[], key: KeyObject, options: ChainOptions): KeyedChain {
+  return assemble({ members, keys: [{ key, place: null }] }, readOptions(options), [])
 }
 
 /** @internal Makes a chain of what has been assembled, and checks that it leads where it should. */
@@ -172,11 +226,14 @@ function requireLeadTo(
   leaf: Member,
   above: readonly Member[],
   at: Date,
-  purpose: PathPurpose,
+  purpose: PathPurpose | 'any',
 ): void {
   const intermediates = above.map(({ certificate }) => certificate)
   const authorities = authoritiesOf(roots)
-  const result = validatePath({ leaf: leaf.certificate, intermediates, authorities, at, purpose })
+  const validFor = (use: PathPurpose): PathResult =>
+    validatePath({ leaf: leaf.certificate, intermediates, authorities, at, purpose: use })
+  let result = validFor(purpose === 'any' ? 'server' : purpose)
+  if (!result.valid && purpose === 'any') result = validFor('client')
   if (result.valid) return
   const code = chainErrorCode(result.problem)
   const message = `the chain of ${describe(leaf)} does not lead to any of the authorities asked for: ${result.detail}`
@@ -197,12 +254,9 @@ async function readChain(
   settings: PemSettings,
   exposedKeyFiles: readonly string[],
 ): Promise<KeyedChain> {
-  const certBlocks = strictBlocks(cert, settings.allowComments)
-  requireLabels(certBlocks, 'certificates')
+  const members = certificatesIn(cert, settings.allowComments)
   const keyBlocks = strictBlocks(key, settings.allowComments)
   requireLabels(keyBlocks, 'key')
-  const members = membersIn(certBlocks)
-  if (members.length === 0) throw new NoLeafCertificateError(`there is no certificate in ${cert.name ?? '"cert"'}`)
   return assemble({ members, keys: await keysIn(keyBlocks, settings.passphrase) }, settings, exposedKeyFiles)
 }
 

@@ -104,7 +104,7 @@ export class BerNode {
   }
 
   #expect(tag: number, what: string): asn1.Asn1 {
-    if (this.tag !== tag) throw malformed(`${what} has the tag ${this.tag}, not ${tag}`)
+    if (this.tag !== tag) throw malformed(`${what} has the tag 0x${this.tag.toString(16)}, not 0x${tag.toString(16)}`)
     return this.#node
   }
 }

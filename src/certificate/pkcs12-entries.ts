@@ -8,7 +8,8 @@ import type { KeyObject } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import type { Certificate } from './certificate.ts'
 import { isIssuedBy, issuerKey, subjectKey } from './issuance.ts'
-import { matchesCertificate, publicHalf } from './private-key.ts'
+import { fits } from './pkcs12-private-key.ts'
+import { publicHalf } from './private-key.ts'
 
 /** A certificate in a PKCS#12 file whose private key is there too. */
 export interface Pkcs12Entry {
@@ -47,7 +48,7 @@ const MAX_TRIES = 8
 /** How many certificates stand above a leaf at most. */
 const MAX_CHAIN = 10
 
-/** @throws {CertificateError} For a certificate that bears the mark of a key and cannot be compared with it. */
+/** Pairs keys and certificates, and finds what is above these. */
 export async function pairUp(
   certificates: readonly NamedCertificate[],
   keys: readonly NamedKey[],
@@ -90,12 +91,12 @@ function ownersOf(
   const [first] = same
   // They have one public key, so one signature speaks for all. It is made because a key file carries a public half of its
   // own, which need not fit the private one.
-  if (first !== undefined && matchesCertificate(key, first.certificate)) {
+  if (first !== undefined && fits(key, first.certificate)) {
     const both = same.filter((each) => marked.includes(each))
     return both.length > 0 ? both : same
   }
   // One public key can be written in several ways, such as a point in compressed form.
-  return marked.slice(0, MAX_TRIES).filter(({ certificate }) => matchesCertificate(key, certificate))
+  return marked.slice(0, MAX_TRIES).filter(({ certificate }) => fits(key, certificate))
 }
 
 /** Finds who issued whom among the certificates of a file. */

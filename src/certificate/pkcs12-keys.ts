@@ -55,7 +55,7 @@ export interface Pkcs12Secret {
  * character, so that what is not ASCII in UTF-8 made other characters.
  */
 export function secretsOf(passphrase: Passphrase): readonly [Pkcs12Secret, ...Pkcs12Secret[]] {
-  const bytes = passphraseBytes(passphrase)
+  const bytes = Uint8Array.from(passphraseBytes(passphrase))
   if (bytes.length === 0) {
     return [
       { bytes, bmp: Buffer.alloc(2) },

@@ -2,8 +2,9 @@
 
 import type { KeyObject } from 'node:crypto'
 import { PrivateKeyError } from '../errors.ts'
+import type { Certificate } from './certificate.ts'
 import { excessive, malformed } from './pkcs12-ber.ts'
-import { openPrivateKey, publicHalf } from './private-key.ts'
+import { matchesCertificate, openPrivateKey, publicHalf } from './private-key.ts'
 import { readPublicKeyInfo } from './public-key.ts'
 
 // A signature by one of 16,384 bits takes a quarter of a second, and is made on the event loop.
@@ -31,5 +32,14 @@ export function requireModestKey(key: KeyObject): void {
   const { type, size } = readPublicKeyInfo(publicHalf(key))
   if (type === 'rsa' && size !== null && size > MAX_RSA_BITS) {
     throw excessive(`its RSA key has ${size} bits; ${MAX_RSA_BITS} is the limit`)
+  }
+}
+
+/** Whether a key is that of a certificate. A certificate whose own key cannot be read is nobody's. */
+export function fits(key: KeyObject, certificate: Certificate): boolean {
+  try {
+    return matchesCertificate(key, certificate)
+  } catch {
+    return false
   }
 }

@@ -27,8 +27,8 @@ export interface Pkcs12ReadOptions {
   readonly maxIterations?: number
 }
 
-/** @internal */
-export const DEFAULT_MAX_ITERATIONS = 5_000_000
+// What Java allows for one derivation. Three with a million each, as a careful user of OpenSSL may ask for, are within it.
+const DEFAULT_MAX_ITERATIONS = 5_000_000
 
 const MAX_BYTES = 4 * 1024 * 1024
 
@@ -67,10 +67,13 @@ export async function readPkcs12(bytes: Uint8Array, options: Pkcs12ReadOptions):
   requireInteger('maxIterations', maxIterations, 1, 2 ** 31 - 1)
   if (bytes.length > MAX_BYTES) throw excessive(`it has ${bytes.length} bytes; ${MAX_BYTES} are read at most`)
 
+  // Whoever owns the bytes may go on with them.
+  const file = Uint8Array.from(bytes)
+  const secrets = secretsOf(passphrase)
   const forge = await loadForge()
   const context: ReadingContext = { forge, account: new RoundAccount(maxIterations) }
-  const { authSafe, macData } = readContainer(parseBer(forge, bytes, 'the file'))
-  const mac = readMac(macData, context.account, secretsOf(passphrase))
+  const { authSafe, macData } = readContainer(parseBer(forge, file, 'the file'))
+  const mac = readMac(macData, context.account, secrets)
   const safes = readSafes(parseBer(forge, authSafe, 'the authenticated safe'), context)
   const bags = new BagCollection(context)
   for (const safe of safes) if ('plain' in safe) bags.addAll(safe.plain)

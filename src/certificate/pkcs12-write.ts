@@ -16,14 +16,14 @@ import {
 import { Certificate } from './certificate.ts'
 import { TAG } from './der.ts'
 import { element, integer, oid } from './der-writer.ts'
-import { type Passphrase, requirePassphrase } from './passphrase.ts'
+import { type Passphrase, passphraseBytes, requirePassphrase } from './passphrase.ts'
 import { EXPLICIT } from './pkcs12-bags.ts'
 import { type Encrypted, encryptPbes2, encryptTripleDes } from './pkcs12-encryption.ts'
 import { secretsOf } from './pkcs12-keys.ts'
 import { writeMac } from './pkcs12-mac.ts'
 import { ATTRIBUTE, BAG, CONTENT, SHA1, SHA1_OID, SHA256, SHA256_OID, X509_CERTIFICATE } from './pkcs12-oids.ts'
-import { requireModestKey } from './pkcs12-private-key.ts'
-import { exportPkcs8, matchesCertificate, type PrivateKeySource, toPrivateKey } from './private-key.ts'
+import { fits, requireModestKey } from './pkcs12-private-key.ts'
+import { exportPkcs8, type PrivateKeySource, toPrivateKey } from './private-key.ts'
 
 /** What goes into a PKCS#12 file. */
 export interface Pkcs12Identity {
@@ -39,18 +39,21 @@ export interface Pkcs12Identity {
 export interface Pkcs12WriteOptions {
   readonly passphrase: Passphrase
   /**
-   * Who shall read it. `modern` (the default): AES-256, PBKDF2 with SHA-256, a MAC by SHA-256; OpenSSL since 1.1, Java,
-   * .NET, Windows since 10. `legacy`: triple DES and SHA-1, for Android up to 12, and macOS and iOS, which call a modern
-   * file's passphrase wrong. The passphrase of a legacy file should be long and used for nothing else.
+   * Who shall read it. `modern` (the default): AES-256, PBKDF2 with SHA-256 and a MAC by SHA-256, for OpenSSL, GnuTLS,
+   * Java, .NET and Windows. `legacy`: triple DES and SHA-1, for phones and Macs: Android up to 12, iOS and macOS say of a
+   * modern file that the passphrase is wrong. The passphrase of a legacy file should be long and used for nothing else.
    */
   readonly compatibility?: 'modern' | 'legacy'
   /**
    * How often the passphrase is hashed, for each of the three derivations of the file. Default 200,000 for modern files:
    * .NET refuses files that ask for more than 300,000 in one or 600,000 in all. Default 50,000 for legacy ones, which is
-   * what Java wrote. From 2,048 to 1,000,000.
+   * what Java wrote in its time. From 2,048 to 600,000.
    */
   readonly iterations?: number
 }
+
+// So many of triple DES, under a passphrase that can be read in two ways, `readPkcs12` still reads unasked.
+const MAX_ITERATIONS = 600_000
 
 const PROFILES = {
   modern: { encrypt: encryptPbes2, hash: SHA256, hashOid: SHA256_OID, saltBytes: 16, iterations: 200_000 },
@@ -63,7 +66,7 @@ const PROFILES = {
  *
  * @throws {PrivateKeyError} KEY_MISMATCH unless one of the certificates is that of the key; otherwise as `loadPrivateKey`.
  * @throws {Pkcs12Error} PKCS12_EXCESSIVE for an RSA key of more than 8,192 bits.
- * @throws {RangeError} If the passphrase is empty or longer than 1024 bytes.
+ * @throws {RangeError} If the passphrase is empty, longer than 1024 bytes or has a zero byte in it.
  * @example
  * import { writeFile } from 'node:fs/promises'
  * import { generateSelfSignedCertificate, writePkcs12 } from 'tlacacoca/certificate'
@@ -80,21 +83,23 @@ export async function writePkcs12(identity: Pkcs12Identity, options: Pkcs12Write
   requireOptions('options', options, ['passphrase', 'compatibility', 'iterations'])
   const { passphrase, compatibility = 'modern' } = options
   requirePassphrase('passphrase', passphrase)
+  // Programs in C end it there. And the derivation of PKCS#12 takes `a`, a zero and `a` for `a`.
+  if (passphraseBytes(passphrase).includes(0)) throw new RangeError('"passphrase" expected no zero bytes')
   requireOneOf('compatibility', compatibility, ['modern', 'legacy'])
   const { encrypt, hash, hashOid, saltBytes, iterations: usual } = PROFILES[compatibility]
   const { iterations = usual } = options
-  requireInteger('iterations', iterations, 2048, 1_000_000)
+  requireInteger('iterations', iterations, 2048, MAX_ITERATIONS)
   const { friendlyName } = identity
   if (friendlyName !== undefined) requireFriendlyName(friendlyName)
   const certificates = readCertificates(identity.certificates)
+  const [secret] = secretsOf(passphrase)
   const key = await toPrivateKey(identity.privateKey)
   requireModestKey(key)
-  const leaf = certificates.find((each) => matchesCertificate(key, each))
+  const leaf = certificates.find((each) => fits(key, each))
   if (leaf === undefined) {
     throw new PrivateKeyError('ERR_TLACACOCA_KEY_MISMATCH', 'the private key belongs to none of the certificates')
   }
 
-  const [secret] = secretsOf(passphrase)
   const attributes = attributesOf(leaf, friendlyName)
   const others = certificates.filter((each) => each !== leaf)
   const certificateBags = [certificateBag(leaf, attributes), ...others.map((each) => certificateBag(each))]

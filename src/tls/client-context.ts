@@ -12,7 +12,10 @@ import type { ClientPlan, Identity } from './sans-io/plan.ts'
 
 /** What {@link createClientContext} takes. All of it is optional. */
 export interface ClientContextOptions {
-  /** The certificate to show to servers that ask for one. None by default. */
+  /**
+   * The certificate to show to servers that ask for one, with its key: files, PEM text, or `{ chain }` with a
+   * `KeyedChain`. None by default.
+   */
   readonly identity?: ClientIdentity
   /** TLS 1.2 by default. There is nothing below. */
   readonly minVersion?: TLSVersion
@@ -28,7 +31,9 @@ export interface ClientContextOptions {
  * @returns A context for `connect`, which can be used for any number of connections.
  * @throws {TypeError} If an option has the wrong type, or is none.
  * @throws {FileError} `FILE_NOT_FOUND` or `FILE_UNREADABLE`.
- * @throws {CertificateError} `CERTIFICATE_MALFORMED`.
+ * @throws {CertificateError} `CERTIFICATE_MALFORMED` if there is no certificate in the text at all.
+ * @throws {ChainError} If something in it is malformed or is no part of one chain, as `KeyedChain.fromPem`
+ *   has it. Certificates may be weak, of version 1, expired, or meant for another purpose.
  * @throws {PrivateKeyError} `KEY_MALFORMED`, `KEY_PASSPHRASE_REQUIRED`, `KEY_PASSPHRASE_WRONG`, or `KEY_MISMATCH`.
  * @throws {ContextError} If TLS or OpenSSL cannot use a sound certificate: a key on an unusual curve, one too short.
  * @example
@@ -56,7 +61,7 @@ export async function createClientContext(options: ClientContextOptions = {}): P
     })
     return new ClientContext(MADE, {
       secureContext,
-      identity: loaded?.certificate ?? null,
+      identity: loaded?.chain.leaf ?? null,
       minVersion: policy.minVersion,
       alpn,
     })

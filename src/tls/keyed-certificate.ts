@@ -1,24 +1,35 @@
-// A certificate of ours with its key: checked to belong together, and ready for OpenSSL.
+// A certificate of ours with its key: a chain by the rules of the small web, and ready for OpenSSL.
 
-import type { Certificate } from '../certificate/certificate.ts'
-import { MAX_CERTIFICATE_FILE_BYTES, parseCertificates } from '../certificate/load.ts'
+import type { Member } from '../certificate/chain-members.ts'
+import { malformed } from '../certificate/der.ts'
+import { certificatesIn, chainOf, type KeyedChain, pemOf } from '../certificate/keyed-chain.ts'
+import { MAX_CERTIFICATE_FILE_BYTES } from '../certificate/load.ts'
 import type { Passphrase } from '../certificate/passphrase.ts'
-import { formatPem } from '../certificate/pem.ts'
-import { exportPkcs8, loadPrivateKey, matchesCertificate } from '../certificate/private-key.ts'
+import { loadPrivateKey } from '../certificate/private-key.ts'
 import { textOf } from '../certificate/source.ts'
-import { ContextError, PrivateKeyError } from '../errors.ts'
+import { ChainError, ContextError, ExtraneousPrivateKeyError, PrivateKeyError } from '../errors.ts'
 import { requireOptions, requireString } from '../internal/arguments.ts'
 import { readFileBytes } from '../internal/atomic-file.ts'
 import { prefixed } from './prefixed-error.ts'
+import { requireChain } from './sans-io/chain-arguments.ts'
+import { signingKeyOf } from './sans-io/key-fit.ts'
+import { isCurve } from './sans-io/signature-schemes.ts'
 
-/** Where a certificate and its key come from: PEM files, or PEM text. */
-export type KeyedSource = ({ readonly certFile: string; readonly keyFile: string } | PemPair) & {
-  readonly passphrase?: Passphrase
+/** Where a certificate and its key come from: PEM files, PEM text, or a chain that was made of them before. */
+export type KeyedSource = ((PemFiles | PemPair) & { readonly passphrase?: Passphrase }) | GivenChain
+
+export interface PemFiles {
+  readonly certFile: string
+  readonly keyFile: string
 }
 
 export interface PemPair {
   readonly cert: string
   readonly key: string
+}
+
+export interface GivenChain {
+  readonly chain: KeyedChain
 }
 
 /** What to call the two parts in messages. */
@@ -28,9 +39,7 @@ export interface PartLabels {
 }
 
 export interface KeyedCertificate {
-  readonly certificate: Certificate
-  /** With what followed it in its text, itself first. */
-  readonly chain: readonly Certificate[]
+  readonly chain: KeyedChain
   readonly certPem: string
   /** PKCS#8, not encrypted: for OpenSSL and for nobody else. */
   readonly keyPem: string
@@ -41,12 +50,18 @@ export interface KeyedCertificate {
 /**
  * Checks the shape of a source, so that misuse shows before anything is read.
  *
- * @param others - What else the source may have, apart from the two parts and a passphrase.
- * @throws {TypeError} If it is neither kind. A key is never shown in a message.
+ * @param others - What else the source may have, apart from its parts and a passphrase.
+ * @throws {TypeError} If it is of no kind. A key is never shown in a message.
  */
 export function requireKeyedSource(name: string, source: unknown, others: readonly string[]): void {
-  const files = typeof source === 'object' && source !== null && ('certFile' in source || 'keyFile' in source)
-  const [cert, key] = files ? (['certFile', 'keyFile'] as const) : (['cert', 'key'] as const)
+  const has = (part: string): boolean => typeof source === 'object' && source !== null && part in source
+  if (has('chain')) {
+    requireOptions(name, source, ['chain', ...others])
+    requireChain(`${name}.chain`, (source as { chain?: unknown }).chain)
+    return
+  }
+  const [cert, key] =
+    has('certFile') || has('keyFile') ? (['certFile', 'keyFile'] as const) : (['cert', 'key'] as const)
   requireOptions(name, source, [cert, key, 'passphrase', ...others])
   const values: Readonly<Record<string, unknown>> = { ...source }
   requireString(`${name}.${cert}`, values[cert])
@@ -68,7 +83,7 @@ export function labelsOf(name: string, source: KeyedSource): PartLabels {
  *
  * @throws {FileError}
  */
-export async function readPemPair(source: KeyedSource, labels: PartLabels): Promise<PemPair> {
+export async function readPemPair(source: PemFiles | PemPair, labels: PartLabels): Promise<PemPair> {
   if (!('certFile' in source)) return { cert: source.cert, key: source.key }
   return {
     cert: await labelled(labels.cert, () => readPem(source.certFile)),
@@ -77,10 +92,15 @@ export async function readPemPair(source: KeyedSource, labels: PartLabels): Prom
 }
 
 /**
- * Checks that a peer could be shown the certificate. OpenSSL refuses another key of the same type, but takes an RSA key
- * for an EC certificate without a word, and then every handshake fails; so the key is tried here.
+ * Makes a chain of two texts, and checks that a peer could be shown it. OpenSSL sends whatever stands after the first
+ * certificate, and takes an RSA key for an EC certificate without a word, and then every handshake fails.
  *
- * @throws {CertificateError} | {PrivateKeyError} If a part is malformed, or they do not belong together.
+ * What a certificate is by itself is no reason to refuse it: it may be weak, of version 1, expired, or meant for something
+ * else. Who trusts on first use compares fingerprints, and the small web has all of these.
+ *
+ * @throws {CertificateError} If there is no PEM in the text of the certificates at all.
+ * @throws {ChainError} If something in it is wrong, or is no part of the chain.
+ * @throws {PrivateKeyError} If the key cannot be read, does not open or is not the leaf's.
  * @throws {ContextError} If TLS has no place for such a key. All messages begin with the label of the part.
  */
 export async function loadKeyedCertificate(
@@ -88,31 +108,40 @@ export async function loadKeyedCertificate(
   labels: PartLabels,
   passphrase: Passphrase | undefined,
 ): Promise<KeyedCertificate> {
-  const chain = await labelled(labels.cert, () => parseCertificates(texts.cert))
-  // There is one at least, or it would have thrown.
-  const certificate = chain[0] as Certificate
-  await labelled(labels.cert, () => requireCarried(certificate))
-  const key = await labelled(labels.key, async () => {
-    const found = await loadPrivateKey(texts.key, { passphrase })
-    if (matchesCertificate(found, certificate)) return found
-    throw new PrivateKeyError('ERR_TLACACOCA_KEY_MISMATCH', 'the private key does not belong to the certificate')
-  })
-  return {
-    certificate,
-    chain,
-    certPem: chain.map((link) => link.toPem()).join(''),
-    keyPem: formatPem('PRIVATE KEY', exportPkcs8(key)),
-    keyType: String(key.asymmetricKeyType),
+  const members = await labelled(labels.cert, () => membersIn(texts.cert))
+  const key = await labelled(labels.key, () => loadPrivateKey(texts.key, { passphrase }))
+  let chain: KeyedChain
+  try {
+    chain = chainOf(members, key, LENIENT)
+  } catch (error) {
+    // There is one key, and nothing is wrong with it but whose it is.
+    if (error instanceof ExtraneousPrivateKeyError) {
+      throw prefixed(labels.key, new PrivateKeyError('ERR_TLACACOCA_KEY_MISMATCH', error.message))
+    }
+    // With `allowWeak`, only keys of a kind that TLS does not have are left for this.
+    const unfit = error instanceof ChainError && error.code === 'ERR_TLACACOCA_CHAIN_WEAK'
+    throw prefixed(labels.cert, unfit ? new ContextError(error.message, { cause: error }) : error)
   }
+  return keyedCertificate(chain, labels.cert)
 }
 
-// RFC 8446 section 4.2.3. With a key on another curve every TLS 1.3 handshake fails, on a client without a word.
-const CURVES: ReadonlySet<string | null> = new Set(['P-256', 'P-384', 'P-521'])
+const LENIENT = { rules: 'smallweb', purpose: 'any', allowVersion1: true, allowWeak: true } as const
 
-function requireCarried({ keyType, keyCurve }: Certificate): void {
-  if (keyType === 'other' || (keyType === 'ec' && !CURVES.has(keyCurve))) {
-    throw new ContextError(`TLS cannot carry a certificate with a key of this kind (${keyCurve ?? 'unknown'})`)
+/** @throws {ContextError} If TLS has no place for the key of a chain. With such a key every handshake would fail. */
+export function keyedCertificate(chain: KeyedChain, label: string): KeyedCertificate {
+  const { leaf } = chain
+  const kind = signingKeyOf(leaf)
+  if (kind === null) {
+    throw new ContextError(`${label}: TLS cannot carry a key of this kind (${leaf.keyCurve ?? 'unknown'})`)
   }
+  const { cert, key } = pemOf(chain)
+  return { chain, certPem: cert, keyPem: key, keyType: isCurve(kind) ? 'ec' : kind }
+}
+
+function membersIn(pem: string): Member[] {
+  // A text of another kind altogether is no chain with a mistake in it.
+  if (!pem.includes('-----')) throw malformed('there is none in the text')
+  return certificatesIn({ name: null, pem }, true)
 }
 
 async function readPem(path: string): Promise<string> {

@@ -1,4 +1,16 @@
-import { CertificateError, ContextError, FileError, InvalidNameError, PrivateKeyError } from '../errors.ts'
+import {
+  CertificateError,
+  ChainError,
+  ContextError,
+  ExtraneousPrivateKeyError,
+  FileError,
+  InvalidNameError,
+  LeafCertificateHasNoPrivateKeyError,
+  MoreThanOneLeafCertificateError,
+  NoCertificateChainError,
+  NoLeafCertificateError,
+  PrivateKeyError,
+} from '../errors.ts'
 
 /**
  * The same error with the place in front of its message, so that of twenty certificates the one at fault is named. The
@@ -10,5 +22,23 @@ export function prefixed(label: string, error: unknown): Error {
   if (error instanceof PrivateKeyError) return new PrivateKeyError(error.code, message, { cause: error })
   if (error instanceof CertificateError) return new CertificateError(error.code, message, { cause: error })
   if (error instanceof InvalidNameError) return new InvalidNameError(error.code, message, { cause: error })
+  if (error instanceof ChainError) return chainError(error, message)
   return new ContextError(message, { cause: error })
+}
+
+const CHAIN_ERRORS = [
+  ExtraneousPrivateKeyError,
+  LeafCertificateHasNoPrivateKeyError,
+  MoreThanOneLeafCertificateError,
+  NoCertificateChainError,
+  NoLeafCertificateError,
+]
+
+function chainError(error: ChainError, message: string): ChainError {
+  const { code, subjects, line } = error
+  const facts = line === undefined ? { subjects } : { subjects, line }
+  const Class = CHAIN_ERRORS.find((each) => error instanceof each)
+  return Class === undefined
+    ? new ChainError(code, message, facts, { cause: error })
+    : new Class(message, facts, { cause: error })
 }

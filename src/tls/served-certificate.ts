@@ -1,11 +1,13 @@
 // One certificate of a server, and the names it answers to.
 
 import type { Certificate } from '../certificate/certificate.ts'
+import type { KeyedChain } from '../certificate/keyed-chain.ts'
 import type { Passphrase } from '../certificate/passphrase.ts'
 import { requireString, show } from '../internal/arguments.ts'
 import { canonicalPattern, patternsOf } from './certificate-set.ts'
 import {
   type KeyedCertificate,
+  keyedCertificate,
   labelsOf,
   loadKeyedCertificate,
   type PemPair,
@@ -14,9 +16,7 @@ import {
 } from './keyed-certificate.ts'
 import { prefixed } from './prefixed-error.ts'
 
-interface SourceOptions {
-  /** Opens an encrypted key. */
-  readonly passphrase?: Passphrase
+interface ServedNames {
   /**
    * The host names to answer to with this certificate, `*.` and a name for any one label before it. Without the
    * option: the DNS names in the certificate's subjectAltName. The common name is never looked at (RFC 9525).
@@ -24,27 +24,41 @@ interface SourceOptions {
   readonly hostnames?: readonly string[]
 }
 
-/** A certificate and its key as PEM files. The certificate's file may hold its intermediates, after it. */
+interface SourceOptions extends ServedNames {
+  /** Opens an encrypted key. */
+  readonly passphrase?: Passphrase
+}
+
+/**
+ * A certificate and its key as PEM files. The certificate's file may hold the authorities above it, in any order, and
+ * comments, and nothing else.
+ */
 export interface ServerCertificateFiles extends SourceOptions {
   readonly certFile: string
   readonly keyFile: string
 }
 
-/** A certificate and its key as PEM text. The certificate's text may hold its intermediates, after it. */
+/**
+ * A certificate and its key as PEM text. The certificate's text may hold the authorities above it, in any order, and
+ * comments, and nothing else.
+ */
 export interface ServerCertificateTexts extends SourceOptions {
   readonly cert: string
   readonly key: string
 }
 
-/** Where a server's certificate comes from. */
-export type ServerCertificateSource = ServerCertificateFiles | ServerCertificateTexts
+/** Where a server's certificate comes from. A chain that was made before is never read again. */
+export type ServerCertificateSource =
+  | ServerCertificateFiles
+  | ServerCertificateTexts
+  | (ServedNames & { readonly chain: KeyedChain })
 
 /** A certificate that a server shows, and the names it answers to. */
 export interface ServedCertificate {
   /** Which entry it is, for messages: `certificates[1] (/etc/capsule/cert.pem)`. */
   readonly label: string
   readonly certificate: Certificate
-  /** What is sent to clients, the server's own certificate first. */
+  /** What is sent to clients, the server's own certificate first. A root is not, unless it is that certificate. */
   readonly chain: readonly Certificate[]
   /** Canonical host names, perhaps with a leading `*.`. */
   readonly hostnames: readonly string[]
@@ -56,14 +70,14 @@ export interface LoadedCertificate {
   readonly keyed: KeyedCertificate
   /** Whether the host names were given, and not taken from the certificate. */
   readonly explicitNames: boolean
-  /** What it was made from, which tells a later reading whether anything changed. */
-  readonly texts: PemPair
+  /** What it was read from, which tells a later reading whether anything changed; null if it was not read. */
+  readonly texts: PemPair | null
 }
 
 /**
  * Checks the shape of an entry, so that misuse shows before anything is read.
  *
- * @throws {TypeError} If it is not one of the two kinds of source.
+ * @throws {TypeError} If it is no kind of source.
  */
 export function requireSource(name: string, source: unknown): asserts source is ServerCertificateSource {
   requireKeyedSource(name, source, ['hostnames'])
@@ -86,15 +100,26 @@ export async function loadServedCertificate(
   previous?: LoadedCertificate,
 ): Promise<LoadedCertificate> {
   const labels = labelsOf(`certificates[${index}]`, source)
+  if ('chain' in source) {
+    return previous ?? named(source, labels.cert, keyedCertificate(source.chain, labels.cert), null)
+  }
   const texts = await readPemPair(source, labels)
-  if (previous?.texts.cert === texts.cert && previous.texts.key === texts.key) return previous
-  const keyed = await loadKeyedCertificate(texts, labels, source.passphrase)
-  const { certificate, chain } = keyed
+  if (previous?.texts?.cert === texts.cert && previous.texts.key === texts.key) return previous
+  return named(source, labels.cert, await loadKeyedCertificate(texts, labels, source.passphrase), texts)
+}
+
+function named(
+  source: ServerCertificateSource,
+  label: string,
+  keyed: KeyedCertificate,
+  texts: PemPair | null,
+): LoadedCertificate {
+  const { leaf: certificate, sent: chain } = keyed.chain
   try {
-    const served = { label: labels.cert, certificate, chain, hostnames: hostnamesOf(source, certificate) }
+    const served = { label, certificate, chain, hostnames: hostnamesOf(source, certificate) }
     return { served, keyed, explicitNames: source.hostnames !== undefined, texts }
   } catch (error) {
-    throw prefixed(labels.cert, error)
+    throw prefixed(label, error)
   }
 }
 

@@ -26,7 +26,10 @@ import {
 
 /** What {@link createServerContext} takes. */
 export interface ServerContextOptions {
-  /** One certificate or more. The first is shown to clients that name no host. */
+  /**
+   * One certificate or more, each with its key: files, PEM text, or `{ chain }` with a `KeyedChain`. The first is shown to
+   * clients that name no host.
+   */
   readonly certificates: readonly ServerCertificateSource[]
   /**
    * `none`, the default: clients are not asked. `request`: they are, and every certificate whose key they prove is
@@ -62,10 +65,14 @@ export interface ReloadReport {
  * @returns A context for {@link createServer}, which can be shared by several listeners.
  * @throws {TypeError} If an option has the wrong type, or is none.
  * @throws {FileError} `FILE_NOT_FOUND` or `FILE_UNREADABLE`.
- * @throws {CertificateError} `CERTIFICATE_MALFORMED`.
+ * @throws {CertificateError} `CERTIFICATE_MALFORMED` if there is no certificate in the text at all, or an authority is
+ *   malformed.
+ * @throws {ChainError} If something in the text is malformed or is no part of one chain, as `KeyedChain.fromPem`
+ *   has it. Certificates may be weak, of version 1, expired, or meant for another purpose.
  * @throws {PrivateKeyError} `KEY_MALFORMED`, `KEY_PASSPHRASE_REQUIRED`, `KEY_PASSPHRASE_WRONG`, or `KEY_MISMATCH`.
  * @throws {ContextError} If the parts are fine but not together: no certificates, one that no client could get, a host
- *   name claimed twice, an empty list of authorities, an authority that is none. All messages name the entry.
+ *   name claimed twice, an empty list of authorities, an authority that is none; or TLS or OpenSSL cannot use a key, for
+ *   its kind or its size. All messages name the entry.
  * @example
  * import { createServerContext } from 'tlacacoca/tls'
  *
@@ -192,7 +199,7 @@ export class ServerContext {
   }
 
   /**
-   * Reads everything again: certificates, keys and authorities. If all of it is in order it takes effect at once, for
+   * Reads everything again: certificates, keys and authorities; chains that were given as they are stay. If all of it is in order it takes effect at once, for
    * new connections; those that exist go on. Otherwise nothing changes. Calls at the same time wait for one another.
    *
    * @throws The errors of {@link createServerContext}; the set in force stays in force.

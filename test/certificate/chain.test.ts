@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync, type KeyPairKeyObjectResult } from 'node:crypto'
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyPairKeyObjectResult } from 'node:crypto'
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import type { Certificate } from '../../src/certificate/certificate.ts'
@@ -40,6 +40,27 @@ const subjects = (certificates: readonly Certificate[]) => certificates.map((eac
 
 const rsa = (modulusLength: number, publicExponent = 65537): KeyPairKeyObjectResult =>
   generateKeyPairSync('rsa', { modulusLength, publicExponent })
+
+/** The numbers of an ordinary key with another exponent. Few generators make these, and few readers take them. */
+function hugeExponent(): KeyPairKeyObjectResult {
+  const jwk = rsa(2048).privateKey.export({ format: 'jwk' })
+  const number = (value: string | undefined) => BigInt(`0x${Buffer.from(value ?? '', 'base64url').toString('hex')}`)
+  const text = (value: bigint) => {
+    const hex = value.toString(16)
+    return Buffer.from(hex.padStart(hex.length + (hex.length % 2), '0'), 'hex').toString('base64url')
+  }
+  const [p, q, e] = [number(jwk.p), number(jwk.q), 2n ** 89n - 1n] // a prime
+  const d = inverse(e, (p - 1n) * (q - 1n))
+  const numbers = { e: text(e), d: text(d), dp: text(d % (p - 1n)), dq: text(d % (q - 1n)) }
+  const privateKey = createPrivateKey({ key: { ...jwk, ...numbers }, format: 'jwk' })
+  return { privateKey, publicKey: createPublicKey(privateKey) }
+}
+
+function inverse(value: bigint, modulus: bigint): bigint {
+  let [a, b, x, y] = [value, modulus, 1n, 0n]
+  while (b > 0n) [a, b, x, y] = [b, a % b, y, x - (a / b) * y]
+  return ((x % modulus) + modulus) % modulus
+}
 
 describe('a chain', () => {
   it('is the leaf, what is above it, and what of that is sent', async () => {
@@ -806,6 +827,45 @@ describe('a chain is accepted', () => {
     expect(error.code).toBe('ERR_TLACACOCA_CHAIN_WEAK')
   })
 
+  it.each([
+    ['a key of 1024 bits', () => ({ key: 'RSA-1024' }) as const],
+    ['an exponent of 3', () => ({ key: { ...issue(), keys: rsa(2048, 3) } })],
+    ['an exponent of more than 64 bits', () => ({ key: { ...issue(), keys: hugeExponent() } })],
+    ['a signature with SHA-1', () => ({ hash: 'sha1' }) as const],
+  ])('for a server that allows what is weak, and not otherwise: %s', async (_, special) => {
+    const { middle, leaf } = family({ leaf: special() })
+    const given = texts([leaf, middle], [leaf])
+    expect((await KeyedChain.fromPem({ ...given, rules: 'pkix', allowWeak: true })).certificates).toHaveLength(2)
+    expect((await refusal(() => KeyedChain.fromPem(given))).code).toBe('ERR_TLACACOCA_CHAIN_WEAK')
+  })
+
+  it.each([
+    ['what servers do', { purposes: ['server'] }],
+    ['what clients do', { purposes: ['client'] }],
+    ['something else', { purposes: ['code'] }],
+    ['no signing', { keyUsage: ['keyEncipherment'] }],
+  ] as const)('for any purpose, whatever the leaf is meant for: %s', async (_, special) => {
+    const { middle, leaf } = family({ leaf: special })
+    const given = texts([leaf, middle], [leaf], { purpose: 'any', rules: 'pkix' })
+    expect((await KeyedChain.fromPem(given)).certificates).toHaveLength(2)
+  })
+
+  it('for any purpose, if it leads to the authorities asked for by one of the two', async () => {
+    const purposes = (list: IssueOptions['purposes']) => (list === undefined ? {} : { leaf: { purposes: list } })
+    for (const [list, fits] of [
+      [undefined, true],
+      [['server'], true],
+      [['client'], true],
+      [['code'], false],
+    ] as const) {
+      const { root, middle, leaf } = family(purposes(list))
+      const roots = new TrustStore([root.certificate], { at: AT })
+      const made = KeyedChain.fromPem(texts([leaf, middle], [leaf], { purpose: 'any', roots }))
+      if (fits) expect((await made).leaf.equals(leaf.certificate)).toBe(true)
+      else await expect(made).rejects.toMatchObject({ code: 'ERR_TLACACOCA_CHAIN_WRONG_PURPOSE' })
+    }
+  })
+
   it('of one certificate that is marked as an authority, by the rules of the small web', async () => {
     const own = marked()
     const chain = await KeyedChain.fromPem(texts([own], [own]))
@@ -916,6 +976,7 @@ describe('misuse', () => {
     ['an order that is no boolean', { ...good, strictOrder: 'no' }, /"strictOrder"/],
     ['comments that are no boolean', { ...good, allowComments: 1 }, /"allowComments"/],
     ['a version that is no boolean', { ...good, allowVersion1: 'yes' }, /"allowVersion1"/],
+    ['weakness that is no boolean', { ...good, allowWeak: 'yes' }, /"allowWeak"/],
     ['an instant that is no date', { ...good, at: 0 }, /"at"/],
     ['roots that are no trust store', { ...good, roots: [own.certificate] }, /"roots" expected a TrustStore/],
     ['no certificates', { key: good.key }, /"cert"/],

@@ -168,22 +168,24 @@ describe('a file of OpenSSL', () => {
 })
 
 describe('a file of node-forge', () => {
-  it.each([{ algorithm: '3des' }, { algorithm: 'aes128' }, { algorithm: 'aes256', prfAlgorithm: 'sha256' }, {}] as const)(
-    'is read with the options %j',
-    async (options) => {
-      const { default: forge } = await import('node-forge')
-      const made = await testCertificate({ key: 'RSA-2048' })
-      const asn1 = forge.pkcs12.toPkcs12Asn1(
-        forge.pki.privateKeyFromPem(made.keyPem),
-        [forge.pki.certificateFromPem(made.certPem)],
-        passphrase,
-        { friendlyName: 'forged', generateLocalKeyId: true, ...options },
-      )
-      const entry = await onlyEntry(Buffer.from(forge.asn1.toDer(asn1).getBytes(), 'latin1'))
-      expectSame(entry, made)
-      expect(entry.friendlyName).toBe('forged')
-    },
-  )
+  it.each([
+    { algorithm: '3des' },
+    { algorithm: 'aes128' },
+    { algorithm: 'aes256', prfAlgorithm: 'sha256' },
+    {},
+  ] as const)('is read with the options %j', async (options) => {
+    const { default: forge } = await import('node-forge')
+    const made = await testCertificate({ key: 'RSA-2048' })
+    const asn1 = forge.pkcs12.toPkcs12Asn1(
+      forge.pki.privateKeyFromPem(made.keyPem),
+      [forge.pki.certificateFromPem(made.certPem)],
+      passphrase,
+      { friendlyName: 'forged', generateLocalKeyId: true, ...options },
+    )
+    const entry = await onlyEntry(Buffer.from(forge.asn1.toDer(asn1).getBytes(), 'latin1'))
+    expectSame(entry, made)
+    expect(entry.friendlyName).toBe('forged')
+  })
 })
 
 describe('a file of ours', () => {
@@ -268,7 +270,7 @@ describe('a file of ours', () => {
       writePkcs12(identity, { passphrase, iterations: 2048 }),
     ])
     expect(first).not.toEqual(second)
-    expect(Buffer.from(first).includes(certificate.der)).toBe(false)
+    expect(Buffer.from(first).includes(Buffer.from(certificate.der))).toBe(false)
     const pkcs8 = createPrivateKey(keyPem).export({ format: 'der', type: 'pkcs8' })
     expect(Buffer.from(first).includes(pkcs8.subarray(-60))).toBe(false)
   })
@@ -291,5 +293,13 @@ function pems({ certificate, keys }: Issued): { certPem: string; keyPem: string 
 /** OpenSSL tells these things on its standard error. */
 async function infoOf(path: string): Promise<string> {
   const { spawnSync } = await import('node:child_process')
-  return spawnSync('openssl', ['pkcs12', '-info', '-noout', '-in', path, '-passin', `pass:${passphrase}`]).stderr.toString()
+  return spawnSync('openssl', [
+    'pkcs12',
+    '-info',
+    '-noout',
+    '-in',
+    path,
+    '-passin',
+    `pass:${passphrase}`,
+  ]).stderr.toString()
 }

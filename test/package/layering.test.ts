@@ -14,10 +14,11 @@ const below: Record<string, readonly string[]> = {
   net: ['certificate', 'names', 'internal', 'errors'],
   tofu: ['net', 'certificate', 'names', 'internal', 'errors'],
   tls: ['net', 'certificate', 'names', 'internal', 'errors'],
+  identity: ['net', 'certificate', 'names', 'internal', 'errors'],
   middleware: ['net', 'certificate', 'names', 'internal', 'errors'],
   logging: ['net', 'certificate', 'names', 'internal', 'errors'],
-  testing: ['tofu', 'tls', 'middleware', 'logging', 'net', 'certificate', 'names', 'internal', 'errors'],
-  index: ['tofu', 'tls', 'middleware', 'logging', 'net', 'certificate', 'names', 'internal', 'errors'],
+  testing: ['tofu', 'tls', 'identity', 'middleware', 'logging', 'net', 'certificate', 'names', 'internal', 'errors'],
+  index: ['tofu', 'tls', 'identity', 'middleware', 'logging', 'net', 'certificate', 'names', 'internal', 'errors'],
 }
 
 interface Import {

@@ -21,11 +21,8 @@ export const BAG = '1.2.840.113549.1.12.10.1.'
 
 export const contentInfo = (kind: string, content: Uint8Array): Uint8Array => sequence(oid(kind), explicit(content))
 export const plain = (...bags: Uint8Array[]): Uint8Array => contentInfo(DATA, octets(sequence(...bags)))
-export const encrypted = (algorithm: Uint8Array, content: Uint8Array): Uint8Array =>
-  contentInfo(
-    ENCRYPTED_DATA,
-    sequence(integer(0), sequence(oid(DATA), algorithm, element(0x80, content))),
-  )
+export const encrypted = (algorithm: Uint8Array, content: Uint8Array, kind = DATA): Uint8Array =>
+  contentInfo(ENCRYPTED_DATA, sequence(integer(0), sequence(oid(kind), algorithm, element(0x80, content))))
 
 export const bag = (kind: number, value: Uint8Array, ...attributes: Uint8Array[]): Uint8Array =>
   sequence(oid(`${BAG}${kind}`), explicit(value), ...(attributes.length === 0 ? [] : [set(...attributes)]))
@@ -65,7 +62,10 @@ export async function sealedAs(
   const secret = secretsOf(options.passphrase ?? passphrase)[options.reading ?? 0]
   if (secret === undefined) throw new Error('the passphrase has no such reading')
   const salt = Buffer.from('saltsalt')
-  return container(authSafe, await writeMac(authSafe, secret, { hash: SHA256, hashOid: SHA256_OID, salt, iterations: 1 }))
+  return container(
+    authSafe,
+    await writeMac(authSafe, secret, { hash: SHA256, hashOid: SHA256_OID, salt, iterations: 1 }),
+  )
 }
 
 /** A MacData that fits nothing, with any iterations. */
@@ -77,7 +77,7 @@ export const mac = (iterations: Uint8Array, digest = SHA256_OID, length = 32): U
   )
 
 /** PBES2 with AES-256 and PBKDF2 with SHA-256. */
-export const pbes2 = (iterations: Uint8Array): Uint8Array =>
+export const pbes2 = (iterations: Uint8Array, ivBytes = 16): Uint8Array =>
   sequence(
     oid('1.2.840.113549.1.5.13'),
     sequence(
@@ -85,7 +85,7 @@ export const pbes2 = (iterations: Uint8Array): Uint8Array =>
         oid('1.2.840.113549.1.5.12'),
         sequence(octets(Buffer.alloc(8)), iterations, sequence(oid('1.2.840.113549.2.9'), element(0x05))),
       ),
-      sequence(oid('2.16.840.1.101.3.4.1.42'), octets(Buffer.alloc(16))),
+      sequence(oid('2.16.840.1.101.3.4.1.42'), octets(Buffer.alloc(ivBytes))),
     ),
   )
 

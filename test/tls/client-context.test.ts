@@ -45,7 +45,8 @@ describe('createClientContext', () => {
   )
 
   it('sends the intermediates that stand after the certificate', async () => {
-    const authority = forgeCertificate({ commonName: 'ca', ca: true })
+    const root = forgeCertificate({ commonName: 'root', ca: true })
+    const authority = forgeCertificate({ commonName: 'ca', ca: true, issuer: root })
     const me = forgeCertificate({ issuer: authority })
     const cert = me.certPem + authority.certPem
     const context = await createClientContext({ identity: { cert, key: me.keyPem }, minVersion: 'TLSv1.3' })
@@ -96,11 +97,10 @@ describe('createClientContext', () => {
   it.each([
     { cert: '', what: 'nothing' },
     { cert: 'hello', what: 'other text' },
-    { cert: forgeCertificate().keyPem, what: 'a key' },
-  ])('refuses $what for a certificate', async ({ cert }) => {
-    await expect(createClientContext({ identity: { cert, key: forgeCertificate().keyPem } })).rejects.toMatchObject({
-      code: 'ERR_TLACACOCA_CERTIFICATE_MALFORMED',
-    })
+    { cert: forgeCertificate().keyPem, what: 'a key', code: 'ERR_TLACACOCA_CHAIN_EXTRANEOUS_KEY' },
+  ])('refuses $what for a certificate', async ({ cert, code = 'ERR_TLACACOCA_CERTIFICATE_MALFORMED' }) => {
+    const identity = { cert, key: forgeCertificate().keyPem }
+    await expect(createClientContext({ identity })).rejects.toMatchObject({ code })
   })
 
   it('refuses a key on a curve that TLS cannot carry', async () => {

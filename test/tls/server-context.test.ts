@@ -239,13 +239,15 @@ it('tells of a certificate that has expired, and serves it all the same', async 
   expect((await visit(await listen(context))).server).toBe(late.certificate.fingerprint)
 })
 
-it('sends the intermediates that stand in the file', async () => {
+it('sends the intermediates that stand in the file, and no root', async () => {
   const root = forgeCertificate({ commonName: 'root', ca: true })
-  const leaf = forgeCertificate({ hosts: ['example.org'], issuer: root })
-  const context = await createServerContext({ certificates: [{ cert: leaf.certPem + root.certPem, key: leaf.keyPem }] })
+  const between = forgeCertificate({ commonName: 'between', ca: true, issuer: root })
+  const leaf = forgeCertificate({ hosts: ['example.org'], issuer: between })
+  const cert = leaf.certPem + between.certPem + root.certPem
+  const context = await createServerContext({ certificates: [{ cert, key: leaf.keyPem }] })
   expect(context.certificates[0]?.chain.map(({ fingerprint }) => fingerprint)).toEqual([
     leaf.certificate.fingerprint,
-    root.certificate.fingerprint,
+    between.certificate.fingerprint,
   ])
 })
 

@@ -21,6 +21,11 @@ export function makeCode(length: number, random: (size: number) => Uint8Array): 
   if (!(bytes instanceof Uint8Array) || bytes.length !== length) {
     throw new TypeError(`"random" was asked for ${length} bytes, and gave something else`)
   }
+  return codeOf(bytes)
+}
+
+/** A code of one character for each byte. */
+export function codeOf(bytes: Uint8Array): string {
   // 256 is a multiple of 32, so that every character is as likely as any other.
   return Array.from(bytes, (byte) => ALPHABET[byte % 32]).join('')
 }

@@ -5,10 +5,10 @@
 // 1. A handle is shown in lower case and in Unicode's form NFKC: `Ana`, `ANA` and `ana` in wide letters are all `ana`.
 // 2. It has 1 to 32 characters: letters of one script, the digits 0 to 9, and `-`, `_` and `.`, which stand between two
 //    other characters. Han goes with Hiragana and Katakana, with Hangul, and with Bopomofo, as people write. Anything
-//    else (spaces, symbols, invisible characters, another script's letter among the rest) is refused.
-// 3. Two handles are the same name if their skeletons are equal. A skeleton is the handle without its accents, its three
-//    separators all one, and its letters and digits replaced by the Latin letter that they look like: Greek, Cyrillic and
-//    Armenian letters that pass for Latin ones, `0` for `o`, `1` and dotless `i` for `l` and `i`, `rn` for `m`, `vv` for `w`.
+//    else (spaces, symbols, invisible characters, accents heaped up, one letter of another script) is refused.
+// 3. Two handles are one name if their skeletons are equal. A skeleton is the handle without accents and vowel points,
+//    with one separator for all three, and with the Latin letter in place of what looks like it: Greek, Cyrillic and
+//    Armenian letters that pass for Latin ones, `0` for `o`, `1` for `l`, `rn` for `m`, `vv` for `w`.
 //
 // It is the idea of Unicode Technical Standard 39 (skeletons, and the "highly restrictive" level), with a small table.
 // The skeleton is compared and reserved; nobody sees it.
@@ -23,20 +23,20 @@ export interface Handle {
 }
 
 /**
- * Reads a handle.
+ * @internal Reads a handle.
  *
- * @throws {IdentityError} ERR_TLACACOCA_IDENTITY_HANDLE_INVALID, with a `reason`: `length`, `characters`, `scripts` or
- *   `separators`.
+ * @throws {IdentityError} ERR_TLACACOCA_IDENTITY_HANDLE_INVALID, with a `reason`: `length`, `characters`, `separators` or
+ *   `scripts`.
  */
 export function parseHandle(text: string): Handle {
   requireString('handle', text)
-  // NFKC can make a text eighteen times as long, so the bound comes first.
+  // NFKC can make a text eighteen times as long, so there is a bound before it.
   if (text.length > MAX_LENGTH * 4) throw invalid(text, 'length', `has more than ${MAX_LENGTH} characters`)
   // Once more after the lower case, which can take a text out of NFKC.
   const shown = text.normalize('NFKC').toLowerCase().normalize('NFKC')
-  const length = [...shown].length
+  const { length } = Array.from(shown)
   if (length < 1 || length > MAX_LENGTH) throw invalid(text, 'length', `must have 1 to ${MAX_LENGTH} characters`)
-  if (!CHARACTERS.test(shown)) throw invalid(text, 'characters', 'has characters other than letters, digits, - _ .')
+  if (!CHARACTERS.test(shown)) throw invalid(text, 'characters', 'has characters other than letters, 0 to 9, - _ .')
   if (!SEPARATED.test(shown)) throw invalid(text, 'separators', 'has a - _ . that is not between two other characters')
   if (!SCRIPTS.some((script) => script.test(shown))) throw invalid(text, 'scripts', 'mixes scripts, or has an odd one')
   return { shown, skeleton: skeletonOf(shown) }
@@ -44,35 +44,51 @@ export function parseHandle(text: string): Handle {
 
 const MAX_LENGTH = 32
 
-// Digits are ASCII after NFKC, or refused: other digits of a script look like its letters, or like other values.
+// Digits are ASCII. Those of other scripts look like letters, or like other values.
 const CHARACTERS = /^[\p{L}\p{M}0-9._-]+$/u
 const SEPARATED = /^[^._-]+(?:[._-][^._-]+)*$/u
 
-// The recommended scripts of Unicode Standard Annex 31, table 5, and the three ways to write with several.
+// Of the Latin script the letters that languages are written in today. Phonetic letters, small capitals and clicks look
+// like others on purpose.
+const LATIN = String.raw`a-z\u00df-\u017f\u01a0\u01a1\u01af\u01b0\u01cd-\u01dc\u01e6-\u01ed\u0218-\u021b\u1e00-\u1eff`
+
+// The recommended scripts of Unicode Standard Annex 31, table 5.
+const SINGLE =
+  `Greek Cyrillic Armenian Georgian Hebrew Arabic Thaana Ethiopic Devanagari Bengali Gurmukhi Gujarati Oriya
+  Tamil Telugu Kannada Malayalam Sinhala Thai Lao Tibetan Myanmar Khmer`.split(/\s+/)
+const TOGETHER = [
+  ['Han', 'Hiragana', 'Katakana'],
+  ['Han', 'Hangul'],
+  ['Han', 'Bopomofo'],
+]
+
 const SCRIPTS: readonly RegExp[] = [
-  ...[
-    ...['Latin', 'Greek', 'Cyrillic', 'Armenian', 'Georgian', 'Hebrew', 'Arabic', 'Thaana', 'Ethiopic', 'Devanagari'],
-    ...['Bengali', 'Gurmukhi', 'Gujarati', 'Oriya', 'Tamil', 'Telugu', 'Kannada', 'Malayalam', 'Sinhala', 'Thai', 'Lao'],
-    ...['Tibetan', 'Myanmar', 'Khmer'],
-  ],
-].map((script) => scripts(script))
-SCRIPTS_OF_EAST_ASIA()
-
-function SCRIPTS_OF_EAST_ASIA(): void {}
-
-function scripts(...names: readonly string[]): RegExp {
-  return new RegExp(`^[${names.map((name) => `\\p{scx=${name}}`).join('')}0-9._-]+$`, 'u')
-}
+  LATIN,
+  ...[...SINGLE.map((script) => [script]), ...TOGETHER].map((scripts) =>
+    scripts.map((script) => String.raw`\p{scx=${script}}`).join(''),
+  ),
+].map((letters) => new RegExp(`^[${letters}0-9._-]+$`, 'u'))
 
 function skeletonOf(shown: string): string {
-  // Upper case first folds what lower case leaves apart: ß and ss, the two small sigmas, the long s.
-  const bare = shown.toUpperCase().toLowerCase().normalize('NFKD').replace(ACCENTS, '')
+  // By way of the upper case, which brings together what the lower case leaves apart: ß and ss, the two small sigmas.
+  const bare = shown.toUpperCase().toLowerCase().normalize('NFKD').replace(MARKS, '').replace(/[._]/g, '-')
   const latin = Array.from(bare, (letter) => LOOKS_LIKE.get(letter) ?? letter).join('')
   return latin.replaceAll('rn', 'm').replaceAll('vv', 'w')
 }
 
-const ACCENTS = /\p{M}/gu
-const LOOKS_LIKE: ReadonlyMap<string, string> = new Map()
+// Accents, and the points of Hebrew and Arabic, which may be left out.
+const MARKS = /[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed]/g
+
+const LOOKS_LIKE: ReadonlyMap<string, string> = new Map(
+  [
+    ['01', 'ol'],
+    // Latin letters with strokes and the like, which do not come apart.
+    ['ıłøđħŧðþŀſĸŋ', 'ilodhtdplskn'],
+    ['αβγεηικνορστυχωμϳ', 'abyenikvopotuxwuj'],
+    ['авекмнорстухѕіјһԁԛԝьгпиӏүұѵ', 'abekmhopctyxsijhdqwbrnulyyv'],
+    ['ոսօհցզգյլք', 'nuohgqqjlp'],
+  ].flatMap(([from = '', to = '']) => Array.from(from, (letter, n) => [letter, to[n] ?? letter] as const)),
+)
 
 function invalid(text: string, reason: string, what: string): IdentityError {
   return new IdentityError('ERR_TLACACOCA_IDENTITY_HANDLE_INVALID', `the handle ${show(text)} ${what}`, { reason })

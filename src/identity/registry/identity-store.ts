@@ -276,14 +276,17 @@ export interface IdentityStore {
   ): Awaitable<LinkedOutcome | NothingChanged<'not_found' | 'not_active'>>
   /** Rejects a request, or vetoes a recovery. */
   rejectLink(linkId: string, by: string, at: number): Awaitable<NothingChanged<'rejected' | 'not_found' | 'not_active'>>
-  renew(credential: NewCredential, at: number): Awaitable<LinkedOutcome | NothingChanged<'already_linked' | 'not_found'>>
+  renew(
+    credential: NewCredential,
+    at: number,
+  ): Awaitable<LinkedOutcome | NothingChanged<'already_linked' | 'not_found'>>
   rotate(
     rotation: Rotation,
   ): Awaitable<LinkedOutcome | NothingChanged<'already_linked' | 'not_found' | 'other_user' | 'used'>>
   revoke(
     revocation: Revocation,
   ): Awaitable<
-    | { readonly kind: 'revoked'; readonly credentialIds: readonly string[] }
+    | { readonly kind: 'revoked'; readonly userId: string; readonly credentialIds: readonly string[] }
     | NothingChanged<'not_found' | 'not_active' | 'last' | 'not_recoverable'>
   >
   /** Replaces all recovery codes of a user. */

@@ -1,7 +1,6 @@
 // What becomes of credentials and users once they are there: codes, revocation, erasing, what was seen. Each function is
 // one step, as in `linking.ts`.
 
-import type { IdentityTables } from './identity-tables.ts'
 import type {
   CertificateMarks,
   NewLinkCode,
@@ -12,6 +11,7 @@ import type {
   StoredAccount,
   StoredCredential,
 } from './identity-store.ts'
+import type { IdentityTables } from './identity-tables.ts'
 import { activeWithUser, holderOfKey, isGood, log, retireKey } from './linking.ts'
 
 export function find(tables: IdentityTables, marks: CertificateMarks, at: number): Sighting {
@@ -81,7 +81,7 @@ export function revoke(
   tables: IdentityTables,
   { credentialId, by, at, usableFrom, ifLast }: Revocation,
 ):
-  | { readonly kind: 'revoked'; readonly credentialIds: readonly string[] }
+  | { readonly kind: 'revoked'; readonly userId: string; readonly credentialIds: readonly string[] }
   | NothingChanged<'not_found' | 'not_active' | 'last' | 'not_recoverable'> {
   const actor = by === null ? null : activeWithUser(tables, by)
   if (by !== null && actor === null) return { kind: 'not_active' }
@@ -106,7 +106,7 @@ export function revoke(
   // A thief who had the certificate may have made codes to come back with. Where it was the last one, its codes are the
   // only way back for its owner too.
   if (left.length > 0) for (const each of credentialIds) tables.deleteRecoveryCodesBy(each)
-  return { kind: 'revoked', credentialIds }
+  return { kind: 'revoked', userId, credentialIds }
 }
 
 export function putRecoveryCodes(

@@ -1,7 +1,6 @@
 // How a certificate becomes a user's: by registering, a code, a yes, a recovery, a statement, a renewal. Each function is
 // one step that looks first and writes then; whoever calls it has seen to it that nobody else is in between.
 
-import type { IdentityTables } from './identity-tables.ts'
 import type {
   CredentialSource,
   IdentityHistoryEvent,
@@ -17,6 +16,7 @@ import type {
   StoredLink,
   StoredUser,
 } from './identity-store.ts'
+import type { IdentityTables } from './identity-tables.ts'
 
 export function register(
   tables: IdentityTables,

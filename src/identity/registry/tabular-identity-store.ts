@@ -1,8 +1,8 @@
 // An identity store over tables: what every store of this library shares. A store only says how to run a piece of work
 // that reads, and one that writes, with nobody else in between.
 
-import type { IdentityStore } from './identity-store.ts'
 import type * as store from './identity-store.ts'
+import type { IdentityStore } from './identity-store.ts'
 import type { IdentityTables } from './identity-tables.ts'
 import * as keeping from './keeping.ts'
 import * as linking from './linking.ts'

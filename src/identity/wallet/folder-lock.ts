@@ -6,11 +6,11 @@
 
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Database } from 'better-sqlite3'
 import { ensurePrivateDirectory, writing } from '../../internal/atomic-file.ts'
 import { storeError } from '../../internal/sqlite-errors.ts'
-import { dirname } from 'node:path'
 
 /** Does something while no other program, and nobody else in this one, is in the same lock. */
 export async function withLock<T>(path: string, timeoutMs: number, act: () => Promise<T>): Promise<T> {

@@ -1,8 +1,8 @@
 import type { KeyObject } from 'node:crypto'
 import type { Certificate } from '../../certificate/certificate.ts'
-import { IdentityError } from '../../errors.ts'
 import { type Metadata, NO_METADATA } from './notes.ts'
 import type { Pair } from './pair.ts'
+import { notFound } from './wallet-state.ts'
 import type { StorageWriter, Stored, WalletStorage } from './wallet-storage.ts'
 
 /** Keeps identities for as long as the process lives. */
@@ -10,7 +10,13 @@ export class MemoryStorage implements WalletStorage, StorageWriter {
   readonly directory = null
   readonly #pairs = new Map<string, Pair>()
   readonly #keys = new Map<string, KeyObject>()
+  readonly #temporary: boolean
   #metadata: Metadata = NO_METADATA
+
+  /** @param temporary - Whether what it keeps is to be called temporary. */
+  constructor(temporary: boolean) {
+    this.#temporary = temporary
+  }
 
   async load(): Promise<Stored> {
     return { pairs: new Map(this.#pairs), metadata: this.#metadata, problems: [] }
@@ -28,7 +34,7 @@ export class MemoryStorage implements WalletStorage, StorageWriter {
 
   async addPair(id: string, certificates: readonly Certificate[], key: KeyObject): Promise<void> {
     this.#keys.set(id, key)
-    this.#put({ ...parts(certificates), id, former: [], deleted: false, temporary: false })
+    this.#put({ ...parts(certificates), id, former: [], deleted: false, temporary: this.#temporary })
   }
 
   async replaceCertificates(
@@ -47,9 +53,13 @@ export class MemoryStorage implements WalletStorage, StorageWriter {
     this.#put({ ...this.#require(id), deleted: false })
   }
 
-  async remove(id: string): Promise<void> {
-    this.#pairs.delete(id)
-    this.#keys.delete(id)
+  async remove(ids: Iterable<string>): Promise<readonly string[]> {
+    const gone = [...ids]
+    for (const id of gone) {
+      this.#pairs.delete(id)
+      this.#keys.delete(id)
+    }
+    return gone
   }
 
   async changeMetadata(change: (metadata: Metadata) => Metadata): Promise<void> {
@@ -72,9 +82,4 @@ export function parts(certificates: readonly Certificate[]): Pick<Pair, 'certifi
   const [certificate, ...chain] = certificates
   if (certificate === undefined) throw new RangeError('"certificates" expected at least one')
   return { certificate, chain: Object.freeze(chain) }
-}
-
-/** @internal */
-export function notFound(id: string): IdentityError {
-  return new IdentityError('ERR_TLACACOCA_IDENTITY_NOT_FOUND', `there is no identity ${JSON.stringify(id)}`)
 }

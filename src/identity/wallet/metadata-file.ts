@@ -121,7 +121,10 @@ function readNotes(table: Table): IdentityNotes {
     confirmed: each.words('confirmed', CONCERNS),
     rest: each.rest,
   }))
-  for (const [key, list] of Object.entries({ scope: scopes.map(({ scope }) => scope), site: sites.map((each) => each.endpoint) })) {
+  for (const [key, list] of Object.entries({
+    scope: scopes.map(({ scope }) => scope),
+    site: sites.map((each) => each.endpoint),
+  })) {
     const twice = list.findIndex((each, index) => list.slice(0, index).some((other) => String(other) === String(each)))
     if (twice >= 0) throw new Misplaced([...table.where, key, twice], `${list[twice]} is there twice`)
   }

@@ -8,7 +8,15 @@ import { InvalidNameError } from '../../errors.ts'
 import { show } from '../../internal/arguments.ts'
 import type { Endpoint } from '../../names/endpoint.ts'
 import { parseRequestPath, type RequestPath } from '../../names/request-path.ts'
-import { DEFAULT_PORTS, GROUPS, type IdentityUrl, type Place, placeOf, requirePlace, type SchemeGroup } from './place.ts'
+import {
+  DEFAULT_PORTS,
+  GROUPS,
+  type IdentityUrl,
+  type Place,
+  placeOf,
+  requirePlace,
+  type SchemeGroup,
+} from './place.ts'
 
 /**
  * A part of a site where an identity is shown. Made by {@link originScope} and {@link pathScope}.
@@ -63,14 +71,18 @@ export class IdentityScope {
     )
   }
 
+  /** @internal The host, and the port if it is unusual. */
+  get authority(): string {
+    const authority = String(this.endpoint)
+    const usual = `:${DEFAULT_PORTS[this.#group]}`
+    return authority.endsWith(usual) ? authority.slice(0, -usual.length) : authority
+  }
+
   /** As a URL, which {@link pathScope} reads again: `gemini://example.org/club`. The port stands there if it is unusual. */
   toString(): string {
-    const { endpoint, path } = this
-    const authority = String(endpoint)
-    const usual = `:${DEFAULT_PORTS[this.#group]}`
-    const segments = path.segments.map(encodeURIComponent).join('/')
-    const slash = path.isDirectory && segments !== '' ? '/' : ''
-    return `${this.#group}://${authority.endsWith(usual) ? authority.slice(0, -usual.length) : authority}/${segments}${slash}`
+    const segments = this.path.segments.map(encodeURIComponent).join('/')
+    const slash = this.path.isDirectory && segments !== '' ? '/' : ''
+    return `${this.#group}://${this.authority}/${segments}${slash}`
   }
 
   toJSON(): string {
@@ -84,9 +96,7 @@ export class IdentityScope {
 
   /** @internal */
   coversPlace(place: Place): boolean {
-    return (
-      this.#group === place.group && this.endpoint.equals(place.endpoint) && place.path.startsWith(this.path)
-    )
+    return this.#group === place.group && this.endpoint.equals(place.endpoint) && place.path.startsWith(this.path)
   }
 
   /** @internal */

@@ -32,8 +32,8 @@ export interface StorageWriter {
   /** Moves a pair aside, in one step. */
   moveAside(id: string): Promise<void>
   putBack(id: string): Promise<void>
-  /** Removes a pair for good, wherever it is. */
-  remove(id: string): Promise<void>
+  /** Removes pairs for good, wherever they are, and says which are gone. */
+  remove(ids: Iterable<string>): Promise<readonly string[]>
   /**
    * Changes the metadata as it is now, which may be otherwise than it was when it was loaded. `change` may be called
    * several times.

@@ -538,9 +538,9 @@ export class Connection implements AsyncDisposable {
     const finishing = this.#finishing
     const queue = this.#queue.splice(0)
     this.#queuedBytes = 0
+    this.#established.resolve(this.#info)
     if (queue.length > 0) engine.write(queue)
     if (this.#isOver()) return
-    this.#established.resolve(this.#info)
     this.#sink.opened()
     if (finishing) this.#end()
   }

@@ -21,6 +21,7 @@ import { AlertCode, receivedAlert } from '../alert.ts'
 import { peerChain } from '../peer-of.ts'
 import { type CertificateRequestInfo, certificateRequestIn12, certificateRequestIn13 } from './certificate-request.ts'
 import { type Alert, ClearAlerts } from './clear-alerts.ts'
+import { EncryptedAlerts } from './encrypted-alerts.ts'
 import { HelloFilter } from './hello-filter.ts'
 import { RecordsOnDemand } from './records-on-demand.ts'
 import { openServerHandshake13 } from './server-handshake.ts'
@@ -81,6 +82,9 @@ export class Engine {
   #peerChain: readonly Certificate[] | null = null
   /** Until the handshake is done. */
   #clearAlerts: ClearAlerts | null = new ClearAlerts(() => this.serverHello?.version ?? null)
+  readonly #encryptedAlerts: EncryptedAlerts
+  /** An alert that has ended the connection without a word from Node. */
+  #untoldAlert: Alert | null = null
   /** Whether the last thing that OpenSSL has said is an alert. */
   #saidAlert = false
   /** How many calls of the sink there are at the moment that OpenSSL's output is passed on by. */
@@ -90,6 +94,7 @@ export class Engine {
   #unsent = 0
   #alertsToSend: { readonly alerts: readonly Alert[]; readonly done: (sent: boolean) => void } | null = null
   #feeding = true
+  #endAfterFeeding: (() => void) | null = null
   #handshakeDone = false
   #proofReported = false
   #establishedReported = false
@@ -102,6 +107,7 @@ export class Engine {
     this.#options = options
     this.#sink = sink
     this.#records = new RecordsOnDemand(side)
+    this.#encryptedAlerts = new EncryptedAlerts(side === 'client' ? 'server' : 'client', () => this.serverHello)
     this.#filter = side === 'client' ? new HelloFilter() : null
     this.#gate = side === 'client' ? 'filtering' : 'open'
     this.#port = new WirePort((parts, confirm) => this.#output(parts, confirm))
@@ -144,14 +150,21 @@ export class Engine {
 
   /** Gives OpenSSL what came over the wire. */
   feed(bytes: Uint8Array): void {
-    if (this.#gate === 'closed') return
+    this.#lookForAlert()
+    if (this.#isClosed()) return
     if (this.#options.side === 'client') this.#readServer(bytes)
     this.#clearAlerts?.push(bytes)
+    this.#encryptedAlerts.push(bytes)
     this.#saidAlert = false
     this.#feeding = true
     this.#port.push(bytes)
     this.#feeding = false
+    const end = this.#endAfterFeeding
+    this.#endAfterFeeding = null
+    if (!this.#isClosed()) end?.()
     this.#settle(this.#saidAlert)
+    // Nearly always it is a close_notify, of which Node tells before that.
+    if (this.#encryptedAlerts.suspects) setImmediate(() => this.#lookForAlert())
   }
 
   /** Encrypts and sends. `done` is called when the wire has taken all of it. Only after `established`. */
@@ -179,9 +192,14 @@ export class Engine {
 
   /** Sends what is written and a close_notify. `done` is called when the wire has taken it. */
   end(done: () => void): void {
-    this.#inOrder(() => {
-      this.tls.end(done)
-    })
+    const end = (): void => {
+      this.#inOrder(() => {
+        this.tls.end(done)
+      })
+    }
+    // To shut down, Node makes OpenSSL read on and throw away what it finds.
+    if (this.#feeding) this.#endAfterFeeding = end
+    else end()
   }
 
   /**
@@ -282,6 +300,7 @@ export class Engine {
 
   #keylog(line: Buffer): void {
     if (this.#gate === 'closed') return
+    this.#encryptedAlerts.keylog(line)
     this.#records.keylog(line)
     if (!this.#options.recordsServerFlight) return
     const [label, , secret] = line.toString('latin1').trim().split(' ')
@@ -372,7 +391,15 @@ export class Engine {
 
   /** A fatal alert ends the connection, also one of which Node tells nothing. */
   #untold(): Error | null {
-    return this.#clearAlerts?.fatal ? new Error('the peer sent an alert for which OpenSSL has no word') : null
+    this.#untoldAlert ??= this.#clearAlerts?.fatal ?? null
+    return this.#untoldAlert === null ? null : new Error('the peer sent an alert for which OpenSSL has no word')
+  }
+
+  /** The same, if it was encrypted. */
+  #lookForAlert(): void {
+    if (this.#isClosed() || this.#ended || !this.#encryptedAlerts.suspects) return
+    this.#untoldAlert ??= this.#encryptedAlerts.takeFatal()
+    if (this.#untoldAlert !== null) this.#settle(true)
   }
 
   #isReady(): boolean {
@@ -406,8 +433,8 @@ export class Engine {
   #fail(error: Error, answered: boolean): void {
     if (this.#isClosed()) return
     const number = receivedAlert(error)
-    const clear = this.#clearAlerts?.ending ?? null
-    const alert: Alert | null = number === undefined ? clear : { level: 'fatal', code: number }
+    const untold = this.#untoldAlert ?? this.#clearAlerts?.ending ?? null
+    const alert: Alert | null = number === undefined ? untold : { level: 'fatal', code: number }
     if (alert === null) this.#sayWhy(answered)
     this.#close()
     this.#sink.failed(error, alert)
@@ -444,6 +471,7 @@ export class Engine {
     this.#filter?.takeWaiting()
     this.#serverFlight = []
     this.#serverSecret = null
+    this.#encryptedAlerts.forget()
     this.#records.forget()
   }
 }

@@ -13,15 +13,25 @@ const NEWLINE = 0x0a
 
 /** Reads a line if it has one of these labels; null otherwise, or if it is malformed. */
 export function readKeylog(line: Uint8Array, labels: readonly string[]): KeylogLine | null {
-  const labelEnd = line.indexOf(SPACE)
-  const label = Buffer.from(line.subarray(0, Math.max(0, labelEnd))).toString('latin1')
-  if (!labels.includes(label)) return null
+  const label = labelOf(line, labels)
+  if (label === null) return null
+  const labelEnd = label.length
   const randomEnd = line.indexOf(SPACE, labelEnd + 1)
   if (randomEnd < 0) return null
   const end = line.at(-1) === NEWLINE ? line.length - 1 : line.length
   const clientRandom = fromHex(line.subarray(labelEnd + 1, randomEnd))
   const secret = fromHex(line.subarray(randomEnd + 1, end))
   return clientRandom === null || secret === null ? null : { label, clientRandom, secret }
+}
+
+/** Which of these labels a line has; null if it has none of them. */
+export function labelOf(line: Uint8Array, labels: readonly string[]): string | null {
+  const isIt = (label: string): boolean => {
+    if (line[label.length] !== SPACE) return false
+    for (let at = 0; at < label.length; at++) if (line[at] !== label.charCodeAt(at)) return false
+    return true
+  }
+  return labels.find(isIt) ?? null
 }
 
 /** The bytes that hexadecimal digits stand for; null if something else is among them, or there are none. */

@@ -16,7 +16,7 @@ const EMPTY = new Uint8Array(0)
 export class RecordWalker {
   readonly #begins: RecordBegins
   readonly #ends: RecordEnds
-  readonly #header = new Uint8Array(HEADER_BYTES)
+  #header: Uint8Array = EMPTY
   #headerBytes = 0
   #type = 0
   #length = 0
@@ -48,6 +48,7 @@ export class RecordWalker {
       return this.#begin(bytes, at, at + HEADER_BYTES)
     }
     const end = Math.min(bytes.length, at + HEADER_BYTES - this.#headerBytes)
+    if (this.#headerBytes === 0) this.#header = new Uint8Array(HEADER_BYTES)
     this.#header.set(bytes.subarray(at, end), this.#headerBytes)
     this.#headerBytes += end - at
     if (this.#headerBytes < HEADER_BYTES) return end

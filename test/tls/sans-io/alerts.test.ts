@@ -1,7 +1,7 @@
 // Alerts, against Node's own TLS sockets: what we send is what they read, in every state, and what they send is what we
 // report. See test/interop/alerts.test.ts for the words that other tools have for them.
 
-import type { ConnectionOptions, TlsOptions } from 'node:tls'
+import { type ConnectionOptions, TLSSocket, type TlsOptions } from 'node:tls'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { KeyedChain } from '../../../src/certificate/keyed-chain.ts'
 import type { PeerVerifier } from '../../../src/certificate/peer-verifier.ts'
@@ -13,7 +13,9 @@ import { ClientTLS, type ClientTLSOptions } from '../../../src/tls/sans-io/clien
 import type { Connection } from '../../../src/tls/sans-io/connection.ts'
 import { ServerCertificateChain, ServerCertificates } from '../../../src/tls/sans-io/server-certificates.ts'
 import { ServerTLS, type ServerTLSOptions } from '../../../src/tls/sans-io/server-tls.ts'
+import { tlsDuplex } from '../../../src/tls/sans-io/tls-duplex.ts'
 import { testCertificate } from '../../support/certificates.ts'
+import { memoryPair } from '../../support/memory-pair.ts'
 import {
   againstNodeClient,
   againstNodeServer,
@@ -319,6 +321,72 @@ describe.each(KINDS)('an alert of a $side over $version', (kind) => {
   })
 })
 
+// With TLACACOCA_FUZZ=1000, so many of each kind; a few without it.
+const ROUNDS = Number(process.env.TLACACOCA_FUZZ ?? 3)
+
+describe.each(SUITE_KINDS)('an alert of a $side at random, with $suite', (kind) => {
+  it(`is what the peer reads, ${ROUNDS} times`, { timeout: 30_000 + 200 * ROUNDS }, async () => {
+    for (let seed = 1; seed <= ROUNDS; seed++) {
+      const random = randomFrom(seed)
+      const pair = await openPairWithNode(kind)
+      const { ours, node, wire } = pair
+      await wire.until(() => node.socket !== null)
+      let [said, told] = [0, 0]
+      for (let steps = random(12); steps > 0; steps--) {
+        const size = [1, 2, 5, 17, 16_384, 16_385, random(40_000)][random(7)] ?? 0
+        if (random(2) === 0) {
+          ours.connection.dataFromApplication(Buffer.alloc(size, 'x'))
+          said += size
+        } else {
+          node.socket?.write(Buffer.alloc(size, 'x'))
+          told += size
+        }
+        if (random(3) === 0) wire.deliver()
+        if (random(3) === 0) await turn()
+      }
+      if (random(2) === 0) await wire.settle()
+      ours.connection.sendAlert(AlertCode.certificate_revoked, 'fatal')
+      expect(await alertReadBy(pair), `seed ${seed}`).toEqual([AlertCode.certificate_revoked])
+      expect(length(node.plaintext), `seed ${seed}`).toBe(said)
+      expect(length(ours.plaintext), `seed ${seed}`).toBeLessThanOrEqual(told)
+    }
+  })
+})
+
+describe('an alert of a TLSDuplex', () => {
+  it.each(VERSIONS)(
+    'waits for a transport that is slow, and nothing is written behind it, over %s',
+    async (version) => {
+      const [near, far] = memoryPair()
+      const node = new TLSSocket(far, { isServer: true, ...pems.ec, minVersion: version, maxVersion: version })
+      const errors: Error[] = []
+      node.on('error', () => {}).on('_tlsError', (error: Error) => errors.push(error))
+      let read = 0
+      const stream = tlsDuplex(near, clientTls({ side: 'client', version }))
+      await stream.established
+      for (let index = 0; index < 20; index++) await turn()
+      // Nobody reads, and what is written is more than fits in between.
+      const plenty = Buffer.alloc(1_000_000, 'x')
+      const outcome = new Promise<unknown>((resolve) => stream.write(plenty, resolve))
+      stream.connection.sendAlert(AlertCode.access_denied)
+      const behind = new Promise<unknown>((resolve) => stream.write('behind', resolve))
+      expect(stream.connection.state).toBe('open')
+      expect(errors).toEqual([])
+      node.on('data', (chunk: Buffer) => {
+        read += chunk.length
+      })
+      await new Promise((resolve) => stream.once('close', resolve))
+      for (let index = 0; index < 200 && errors.length === 0; index++) await turn()
+      expect(read).toBe(plenty.length)
+      expect(errors.map(({ message }) => /SSL alert number (\d+)/.exec(message)?.[1])).toEqual(['49'])
+      expect(await outcome).not.toBeInstanceOf(Error)
+      expect(await behind).toBeInstanceOf(Error)
+      expect(stream.errored).toMatchObject({ code: 'ERR_TLACACOCA_ABORTED' })
+      node.destroy()
+    },
+  )
+})
+
 describe('an alert before there are keys', () => {
   it.each(VERSIONS)('is in clear from a client that has said hello, over %s', async (version) => {
     const pair = pairWithNode({ side: 'client', version })
@@ -514,7 +582,7 @@ describe('what is no alert', () => {
 })
 
 describe.each(KINDS)('a fatal alert under encryption, read by a $side over $version', ({ side, version }) => {
-  const tls = once(() => ({ client: clientTls({ side, version }), server: serverTls({ side, version }) }))
+  const tls = lazily(() => ({ client: clientTls({ side, version }), server: serverTls({ side, version }) }))
 
   /** Both ends are ours here, because Node's cannot be told to send one. */
   async function sent(code: number) {
@@ -525,11 +593,12 @@ describe.each(KINDS)('a fatal alert under encryption, read by a $side over $vers
     return reader
   }
 
-  it('is told by its number, for every number that OpenSSL has a word for', async () => {
-    for (const code of Object.values(AlertCode)) {
-      if (code === AlertCode.close_notify) continue
-      // TLS 1.3 has no fatal user_canceled (RFC 8446 section 6.1), and TLS 1.2 no fatal no_renegotiation.
+  it('is told by its number, whether OpenSSL has a word for it or not', async () => {
+    // 117 and 121 are the numbers of later standards: general_error, and ech_required of Encrypted Client Hello.
+    for (const code of [...Object.values(AlertCode), 1, 99, 117, 121, 255]) {
+      // Neither may be fatal: user_canceled by RFC 8446 section 6.1, no_renegotiation by RFC 5246 section 7.2.2.
       if (code === AlertCode.user_canceled || code === AlertCode.no_renegotiation) continue
+      if (code === AlertCode.close_notify) continue
       const reader = await sent(code)
       expect(await reader.failure()).toMatchObject({
         alertCode: code,
@@ -537,13 +606,6 @@ describe.each(KINDS)('a fatal alert under encryption, read by a $side over $vers
         alertName: alertNameOf(code),
       })
       expect(reader.thrown).toHaveLength(1)
-    }
-  })
-
-  it('is never a clean end, if OpenSSL has no word for its number', async () => {
-    for (const code of [1, 99, 121, 255]) {
-      const reader = await sent(code)
-      expect(await reader.failure()).toMatchObject({ code: 'ERR_TLACACOCA_TRUNCATED' })
     }
   })
 
@@ -623,11 +685,20 @@ describe('what OpenSSL says by itself', () => {
   )
 })
 
-function once<Value>(make: () => Value): () => Value {
+function lazily<Value>(make: () => Value): () => Value {
   let made: { readonly value: Value } | null = null
   return () => {
     made ??= { value: make() }
     return made.value
+  }
+}
+
+/** Whole numbers below a bound, the same for the same seed (a linear congruential generator). */
+function randomFrom(seed: number): (bound: number) => number {
+  let state = seed
+  return (bound) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return Math.floor((state / 2 ** 32) * bound)
   }
 }
 

@@ -346,6 +346,32 @@ describe.each(VERSIONS)('calls from inside a callback, by %s', (version) => {
     expect(wire.server.text).toBe('question')
   })
 
+  // To shut down, Node makes OpenSSL read on, and throws away what it finds.
+  it('loses nothing of what came together with the data in which it was finished', async () => {
+    const wire = await openPair({
+      client: clientTls(only(version)),
+      server: serverTls(),
+      serverEnd: { onData: (_plaintext, connection) => connection.applicationFinished() },
+    })
+    await wire.settle()
+    const flights: Buffer[] = []
+    for (const word of ['a', 'b', 'c']) {
+      wire.client.write(word)
+      await turn()
+      await turn()
+      flights.push(wire.client.take())
+    }
+    wire.server.receive(Buffer.concat(flights))
+    await wire.settle()
+    expect(wire.server.text).toBe('abc')
+    wire.client.write('d')
+    wire.client.connection.applicationFinished()
+    await wire.settle()
+    expect(wire.server.text).toBe('abcd')
+    expect(await wire.server.closed).toEqual({ kind: 'finished' })
+    expect(await wire.client.closed).toEqual({ kind: 'finished' })
+  })
+
   it.each(['data', 'writeToWire'] as const)('may send a fatal alert from inside %s', async (where) => {
     let done = false
     const alert = (connection: Connection | null): void => {

@@ -1,0 +1,64 @@
+// A piece of Amfora's configuration, and the files that it names.
+//
+// Amfora takes everything before the first slash for the host, compares paths as texts, and makes the names of its settings
+// small before it looks at them. So a path gets a slash at its end, and one with capital letters cannot be said.
+
+import { join, resolve } from 'node:path'
+import type { IdentityScope } from '../wallet/scope.ts'
+import { certificateText, type ExportPlan, fileName, keyText, type Outgoing, privateFile } from './export-files.ts'
+import { problemAt } from './import-context.ts'
+import type { ImportProblem } from './imported-identity.ts'
+import { toPrefix } from './prefix-scope.ts'
+
+export async function planAmfora(identities: readonly Outgoing[], directory: string): Promise<ExportPlan> {
+  const problems: ImportProblem[] = []
+  const certs: Record<string, string> = {}
+  const keys: Record<string, string> = {}
+  const report = (identity: Outgoing, what: string): void => {
+    const message = `${identity.certificate.fingerprint} ${what}`
+    problems.push(problemAt('ERR_TLACACOCA_IDENTITY_SCOPE_UNSUPPORTED', {}, message))
+  }
+  for (const identity of identities) {
+    if (identity.scopes.length === 0) report(identity, 'has no scope, and Amfora will not show it anywhere')
+    for (const scope of identity.scopes) {
+      const { name, isNarrower, problem } = settingOf(scope)
+      if (problem !== null) report(identity, `is not in the configuration for ${scope}: ${problem}`)
+      else if (Object.hasOwn(certs, name)) report(identity, `is not in the configuration for ${scope}, another one is`)
+      else {
+        if (isNarrower) report(identity, `will be shown at what is below ${scope}, and not at that page itself`)
+        certs[name] = join(resolve(directory), `${fileName(identity)}.crt`)
+        keys[name] = join(resolve(directory), `${fileName(identity)}.key`)
+      }
+    }
+  }
+  const { stringify } = await import('smol-toml')
+  const files = identities.flatMap((identity) => [
+    privateFile(join(directory, `${fileName(identity)}.key`), keyText(identity)),
+    privateFile(join(directory, `${fileName(identity)}.crt`), certificateText(identity)),
+  ])
+  const fragment = `${INTRODUCTION}${stringify({ auth: { certs, keys } })}\n`
+  return { files: [...files, privateFile(join(directory, 'amfora.toml'), fragment)], problems }
+}
+
+const INTRODUCTION = `# Put the lines of the two tables into those of Amfora's config.toml. Wherever the files
+# go, their names here go with them.
+
+`
+
+interface Setting {
+  readonly name: string
+  readonly isNarrower: boolean
+  readonly problem: string | null
+}
+
+function settingOf(scope: IdentityScope): Setting {
+  const { prefix, isNarrower } = toPrefix(scope)
+  const name = prefix.slice('gemini://'.length)
+  const problem = !prefix.startsWith('gemini://')
+    ? 'Amfora knows no identities for this protocol'
+    : name !== name.toLowerCase()
+      ? 'Amfora makes capital letters small'
+      : null
+  // The whole of a site is told by its host alone, which is how people write it.
+  return { name: scope.isWholeOrigin ? name.slice(0, -1) : name, isNarrower, problem }
+}
