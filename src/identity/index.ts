@@ -1,5 +1,15 @@
 // What `tlacacoca/identity` offers: the registry of a server, and the wallet of a client.
 
+export { IdentityError } from '../errors.ts'
+export type { ExportableIdentity } from './formats/export-files.ts'
+export type { IdentityTarget } from './formats/identity-target.ts'
+export type { IdentityImport, ImportedIdentity, ImportProblem, ImportProblemCode } from './formats/imported-identity.ts'
+export { type IdentitySource, type ReadIdentitiesOptions, readIdentities } from './formats/read-identities.ts'
+export {
+  type IdentityExport,
+  type WriteIdentitiesOptions,
+  writeIdentities,
+} from './formats/write-identities.ts'
 export type {
   Account,
   Credential,
@@ -72,12 +82,3 @@ export { RotationPlan, type RotationSite, type StatementOptions } from './wallet
 export { IdentityScope, originScope, pathScope } from './wallet/scope.ts'
 export type { CertificateStatus, IdentityAdvice, IdentityOffer } from './wallet/suggest.ts'
 export type { WalletOptions } from './wallet/wallet-options.ts'
-export type { IdentityImport, ImportedIdentity, ImportProblem, ImportProblemCode } from './formats/imported-identity.ts'
-export { type IdentitySource, type ReadIdentitiesOptions, readIdentities } from './formats/read-identities.ts'
-export type { ExportableIdentity } from './formats/export-files.ts'
-export {
-  type IdentityExport,
-  type WriteIdentitiesOptions,
-  writeIdentities,
-} from './formats/write-identities.ts'
-export type { IdentityTarget } from './formats/identity-target.ts'

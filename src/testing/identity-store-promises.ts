@@ -517,6 +517,14 @@ export const IDENTITY_STORE_PROMISES: Record<string, (store: IdentityStore, reop
     strictEqual((await store.find({ certificates: ['new'], publicKey }, NOW)).sameKey, null)
     await expectKind(store.renew(newCertificate('new', { publicKey }), NOW), 'not_found')
   },
+  '10 a key of which any certificate was revoked rotates nothing': async (store) => {
+    const { publicKey } = newCertificate('ana')
+    await registerUser(store, 'ana')
+    await registerUser(store, 'bo', { publicKey })
+    await store.revoke({ credentialId: 'id of bo', by: null, at: NOW, usableFrom: NOW, ifLast: 'revoke' })
+    const rotation = { from: marksOf('ana'), userId: null, nonce: 'n', nonceExpiresAt: NOW, at: NOW }
+    await expectKind(store.rotate({ ...rotation, credential: newCertificate('next') }), 'not_found')
+  },
   '10 a key that was rotated away is not renewed': async (store) => {
     await registerUser(store, 'ana')
     const { publicKey } = newCertificate('ana')

@@ -24,8 +24,9 @@ export {
   SingleClientCertificate,
 } from './sans-io/client-certificate-store.ts'
 export { ClientTLS, type ClientTLSOptions } from './sans-io/client-tls.ts'
-export type { CloseReason, Connection, ConnectionState, VerifyCallback } from './sans-io/connection.ts'
+export type { Connection } from './sans-io/connection.ts'
 export type { ConnectionInfo } from './sans-io/connection-info.ts'
+export type { CloseReason, ConnectionState, VerifyCallback } from './sans-io/connection-sink.ts'
 export type { DhParams } from './sans-io/dh-parameters.ts'
 export type { NamedGroup } from './sans-io/named-groups.ts'
 export type { Limits, Timeouts } from './sans-io/plan.ts'

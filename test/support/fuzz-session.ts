@@ -12,7 +12,7 @@ import type { AlertCode } from '../../src/tls/alert.ts'
 import type { ChainAnswer } from '../../src/tls/sans-io/answer.ts'
 import { ClientCertificateStore } from '../../src/tls/sans-io/client-certificate-store.ts'
 import type { ClientTLS } from '../../src/tls/sans-io/client-tls.ts'
-import type { VerifyCallback } from '../../src/tls/sans-io/connection.ts'
+import type { VerifyCallback } from '../../src/tls/sans-io/connection-sink.ts'
 import { ServerCertificates } from '../../src/tls/sans-io/server-certificates.ts'
 import type { ServerTLS } from '../../src/tls/sans-io/server-tls.ts'
 import { pins } from '../../src/tls/verifiers/pins.ts'
@@ -194,17 +194,21 @@ class Session {
     const writes = random.below(4)
     this.#peer = new NodePeer({
       ...random.pick(ground.peers),
-      onSecure: (socket) => {
+      onSecure: () => {
         for (let each = 0; each < writes; each++) this.#peerWrites()
         // Not at once: Node's way to shut down makes OpenSSL throw away what it has not read yet.
         if (random.once(3)) setImmediate(() => this.#peerEnds())
       },
     })
+    let finishesAt = random.once(3) ? random.below(4) : -1
     this.#us = new WatchedConnection(random.pick(this.#isCalm ? ground.ours.slice(0, ground.calm) : ground.ours), {
       verify: this.#verifier(),
       returning: random.once(3),
       inside: (callback, us) => {
-        if (us.started === null || this.#depth > 2 || !random.once(this.#insidePace)) return
+        if (us.started === null || this.#depth > 2) return
+        // From inside OpenSSL's reading, with more to read behind it.
+        if (callback === 'data' && finishesAt-- === 0) us.attempt('finish', () => us.connection.applicationFinished())
+        if (!random.once(this.#insidePace)) return
         this.#depth++
         if (callback === 'data' && random.once(2)) this.#toUs.deliverOne()
         else this.#act()
@@ -299,7 +303,7 @@ class Session {
     const random = this.#random
     const us = this.#us
     const { connection } = us
-    const choice = random.below(this.#isCalm ? 35 : 40)
+    const choice = random.below(40)
     if (choice < 24) {
       const bytes = pattern(this.#sent, random.pick(SIZES))
       us.attempt('dataFromApplication', () => {
@@ -316,7 +320,7 @@ class Session {
       us.attempt('exportKeyingMaterial', () => void connection.exportKeyingMaterial(32, 'EXPORTER-x'))
     else if (choice < 31) us.attempt('dataFromWire', () => us.receive(new Uint8Array(0)))
     else if (choice < 33) connection.tick()
-    else if (choice < 35) us.attempt('applicationFinished', () => connection.applicationFinished())
+    else if (choice < 35 || this.#isCalm) us.attempt('applicationFinished', () => connection.applicationFinished())
     else if (choice < 37) this.#sendAlert()
     else if (choice === 37) connection.destroy()
     else if (choice === 38) us.attempt('wireFinished', () => connection.wireFinished())

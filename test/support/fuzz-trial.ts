@@ -3,7 +3,7 @@
 
 import type { TLSVersion } from '../../src/certificate/peer.ts'
 import type { ClientTLS } from '../../src/tls/sans-io/client-tls.ts'
-import type { VerifyCallback } from '../../src/tls/sans-io/connection.ts'
+import type { VerifyCallback } from '../../src/tls/sans-io/connection-sink.ts'
 import type { ServerTLS } from '../../src/tls/sans-io/server-tls.ts'
 import { NodePeer, type NodePeerOptions, nodeContext } from './fuzz-peer.ts'
 import { WatchedConnection, type WatchOptions } from './fuzz-watch.ts'

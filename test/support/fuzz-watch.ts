@@ -4,7 +4,8 @@
 import type { Certificate } from '../../src/certificate/certificate.ts'
 import { InvalidatedError, TlacacocaError } from '../../src/errors.ts'
 import type { ClientTLS } from '../../src/tls/sans-io/client-tls.ts'
-import type { CloseReason, Connection, VerifyCallback } from '../../src/tls/sans-io/connection.ts'
+import type { Connection } from '../../src/tls/sans-io/connection.ts'
+import type { CloseReason, VerifyCallback } from '../../src/tls/sans-io/connection-sink.ts'
 import type { ServerTLS } from '../../src/tls/sans-io/server-tls.ts'
 import { turn, type WireEnd } from './sans-io.ts'
 

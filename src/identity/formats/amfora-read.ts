@@ -49,6 +49,7 @@ export async function readAmfora(text: AmforaText, context: ImportContext): Prom
   const used = new Set<Entry>()
   const found = new Map<string, ImportedIdentity>()
   for (const cert of certs) {
+    if (context.isFull) break
     const key = keyFor(cert, keys)
     if (key === null) {
       const what = `[auth.keys] has no key for ${show(cert.name)}; add one, or take the certificate out`

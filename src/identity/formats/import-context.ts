@@ -62,6 +62,11 @@ export class ImportContext {
     return this.#objects <= MAX_OBJECTS
   }
 
+  /** Whether nothing more is read. */
+  get isFull(): boolean {
+    return this.#objects > MAX_OBJECTS
+  }
+
   /** Opens a private key; null, and a problem, if it does not open. */
   async openKey(block: PemBlock, place: ImportPlace): Promise<KeyObject | null> {
     try {

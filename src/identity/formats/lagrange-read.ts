@@ -27,6 +27,7 @@ export async function readLagrange(directory: string, context: ImportContext): P
   }
   const found = new Map<string, FoundIdentity>()
   for (const pair of bases.values()) {
+    if (context.isFull) break
     for (const each of await readPair(folder, inside === null ? '' : FOLDER, pair, context)) {
       const { fingerprint } = each.entry.certificate
       const earlier = found.get(fingerprint)

@@ -119,8 +119,8 @@ class Damage extends Error {
 }
 
 function damaged(line: number, problem: string): never {
-  // Its lines are counted from the block; the place says it right.
-  throw new Damage(line, problem.replace(/ (?:line|of line) \d+/, ''))
+  // It counts the lines of one part; the place counts those of the text.
+  throw new Damage(line, problem.replace(/^PEM line \d+/, 'the line').replace(/ of line \d+/, ''))
 }
 
 function readCertificate(der: Uint8Array, place: ImportPlace, context: ImportContext): Certificate | null {

@@ -6,7 +6,7 @@ import { CertificateError, IdentityError } from '../../errors.ts'
 import { requireFunction, requireOptions, requireString, show } from '../../internal/arguments.ts'
 import { type Clock, systemClock } from '../../internal/clock.ts'
 import { Endpoint, parseEndpoint } from '../../names/endpoint.ts'
-import { codeOf } from './code.ts'
+import { makeCode } from './code.ts'
 import type { CertificateMarks, IdentityStore, NewCredential } from './identity-store.ts'
 import { Authorities } from './issued.ts'
 import { type IdentityLimiter, type LimitedTry, MemoryIdentityLimiter } from './limiter.ts'
@@ -115,15 +115,20 @@ export class RegistryContext {
 
   /** Settles with the store how digests are made. What fails is tried again by the next who asks. */
   async marks(): Promise<Marks> {
-    this.#marks ??= await Marks.settle(this.store, this.#pepper, this.#random)
+    this.#marks ??= await Marks.settle(this.store, this.#pepper, this.random)
     return this.#marks
   }
 
-  readonly random = (size: number): Uint8Array => this.#random(size)
+  /** So many random bytes. A source that gives fewer would make codes, ids and keys that can be guessed. */
+  readonly random = (size: number): Uint8Array => {
+    const bytes = this.#random(size)
+    if (bytes instanceof Uint8Array && bytes.length === size) return bytes
+    throw new TypeError(`"random" expected to give ${size} bytes, and gave something else`)
+  }
 
   /** A name that nothing else has: 26 characters, 130 bits. */
   newId(): string {
-    return codeOf(this.#random(26)).toLowerCase()
+    return makeCode(26, this.random).toLowerCase()
   }
 
   /** Counts a try, and throws if there are none left. */

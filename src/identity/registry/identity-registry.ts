@@ -161,7 +161,7 @@ export class IdentityRegistry {
    * Makes a user of a stranger.
    *
    * @param profile.handle - 1 to 32 letters of one script, digits and `-_.` between them; it is kept in lower case. Two
-   *   that look alike are one: `Ana`, `aná`, `аnа` with Cyrillic letters. It is the user's for ever.
+   *   that look alike are one: `Ana`, `aná`, and `апа` in Cyrillic letters. It is the user's for ever.
    * @throws {IdentityError} `IDENTITY_HANDLE_TAKEN`, `IDENTITY_HANDLE_INVALID`, `IDENTITY_ALREADY_LINKED`,
    *   `IDENTITY_REFUSED` for a certificate that has expired or was revoked, `IDENTITY_REGISTRATION_CLOSED`.
    */

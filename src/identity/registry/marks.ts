@@ -55,12 +55,16 @@ export class Marks {
 
   /** What a certificate may be known by: what its authority calls it, then what it is. */
   ofPeer(peer: Peer, issuedAs: string | null): CertificateMarks {
+    const certificate = this.of('certificate', peer.fingerprint)
+    const key = (): string => this.of('public-key', peer.certificate.publicKeyFingerprint)
+    let publicKey: string | undefined
     return {
-      certificates: [
-        ...(issuedAs === null ? [] : [this.of('issued', issuedAs)]),
-        this.of('certificate', peer.fingerprint),
-      ],
-      publicKey: this.of('public-key', peer.certificate.publicKeyFingerprint),
+      certificates: issuedAs === null ? [certificate] : [this.of('issued', issuedAs), certificate],
+      // Nobody asks for it where the certificate is known, which is nearly always.
+      get publicKey() {
+        publicKey ??= key()
+        return publicKey
+      },
     }
   }
 

@@ -4,8 +4,9 @@ import { resolve } from 'node:path'
 import { requireInteger, requireString, show } from '../../internal/arguments.ts'
 import { openSqlite, type SqliteFile } from '../../internal/sqlite.ts'
 import { isObstacle } from '../../internal/sqlite-errors.ts'
+import { after } from './after.ts'
 import { IDENTITY_SCHEMA } from './identity-schema.ts'
-import type { Awaitable, SeenCredential } from './identity-store.ts'
+import type { Awaitable, CertificateMarks, SeenCredential, Sighting } from './identity-store.ts'
 import type { IdentityTables } from './identity-tables.ts'
 import { touch } from './keeping.ts'
 import { SqliteTables } from './sqlite-tables.ts'
@@ -25,6 +26,8 @@ export class SqliteIdentityStore extends TabularIdentityStore {
   private constructor(file: SqliteFile) {
     super()
     this.#file = file
+    // What is erased is overwritten, and does not stay in the file as free space.
+    file.db.pragma('secure_delete = ON')
     this.#tables = new SqliteTables(file.db)
   }
 
@@ -62,6 +65,17 @@ export class SqliteIdentityStore extends TabularIdentityStore {
   /** `STORE_READ_ONLY` or `STORE_FULL` if this is a snapshot that cannot be changed, and null if it is the file. */
   get degraded(): 'ERR_TLACACOCA_STORE_READ_ONLY' | 'ERR_TLACACOCA_STORE_FULL' | null {
     return this.#file.degraded
+  }
+
+  override find(marks: CertificateMarks, at: number): Awaitable<Sighting> {
+    const [certificate, ...others] = marks.certificates
+    if (certificate === undefined || others.length > 0) return super.find(marks, at)
+    this.#file.requireOpen()
+    // A user is found by one statement, which is of one moment without a transaction.
+    return after(
+      this.#file.attempt(() => this.#tables.match(certificate, at)),
+      (match) => (match === undefined ? super.find(marks, at) : { matches: [match], link: null, sameKey: null }),
+    )
   }
 
   protected override read<T>(work: (tables: IdentityTables) => T): Awaitable<T> {

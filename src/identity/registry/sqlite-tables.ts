@@ -4,8 +4,11 @@
 // hold another one inside.
 
 import type { Database, Statement } from 'better-sqlite3'
+import type { Fingerprint } from '../../certificate/fingerprint.ts'
 import type {
   CredentialMatch,
+  CredentialSource,
+  CredentialStatus,
   Linked,
   NewCredential,
   NewLinkCode,
@@ -25,10 +28,44 @@ const LINK = `id, kind, user_id AS userId, credential_id AS credentialId, ${CERT
 
 type LinkRow = Omit<StoredLink, 'credential'> & Omit<NewCredential, 'id'> & { readonly credentialId: string }
 
+// Asked for every request, so it is one statement, and its rows are arrays: those are made in half the time of objects.
+const MATCH = `SELECT
+    u.id, u.handle, u.created_at, u.erased_at, u.last_seen_day,
+    c.id, c.certificate, c.public_key, c.fingerprint, c.label, c.not_before, c.not_after, c.source, c.added_by,
+    c.created_at, c.last_seen_day, c.status, c.status_at, c.replaces,
+    (SELECT count(*) FROM link WHERE user_id = u.id AND kind = 'approval' AND expires_at > ?),
+    (SELECT count(*) FROM link WHERE user_id = u.id AND kind = 'recovery' AND expires_at > ?)
+  FROM credential c JOIN user u ON u.id = c.user_id WHERE c.certificate = ?`
+
+type MatchRow = readonly [
+  userId: string,
+  handle: string | null,
+  createdAt: number,
+  erasedAt: number | null,
+  lastSeenDay: number | null,
+  id: string,
+  certificate: string,
+  publicKey: string,
+  fingerprint: Fingerprint | null,
+  label: string | null,
+  notBefore: number,
+  notAfter: number,
+  source: CredentialSource,
+  addedBy: string | null,
+  credentialCreatedAt: number,
+  credentialLastSeenDay: number | null,
+  status: CredentialStatus,
+  statusAt: number,
+  replaces: string | null,
+  approvals: number,
+  recoveries: number,
+]
+
 /** @internal */
 export class SqliteTables implements IdentityTables {
   readonly #db: Database
   readonly #prepared = new Map<string, Statement<unknown[], unknown>>()
+  #match: Statement<[number, number, string], MatchRow> | undefined
 
   constructor(db: Database) {
     this.#db = db
@@ -67,18 +104,9 @@ export class SqliteTables implements IdentityTables {
   }
 
   match(certificate: string, at: number): CredentialMatch | undefined {
-    const credential = this.credentialByCertificate(certificate)
-    if (credential === undefined) return undefined
-    const row = this.#get<StoredUser & { approvals: number; recoveries: number }>(
-      `SELECT ${USER},
-         (SELECT count(*) FROM link WHERE user_id = user.id AND kind = 'approval' AND expires_at > @at) AS approvals,
-         (SELECT count(*) FROM link WHERE user_id = user.id AND kind = 'recovery' AND expires_at > @at) AS recoveries
-       FROM user WHERE id = @userId`,
-      { userId: credential.userId, at },
-    )
-    if (row === undefined) return undefined
-    const { approvals, recoveries, ...user } = row
-    return { user, credential, approvals, recoveries }
+    this.#match ??= this.#db.prepare<[number, number, string], MatchRow>(MATCH).raw()
+    const row = this.#match.get(at, at, certificate)
+    return row === undefined ? undefined : matchOf(row)
   }
 
   credential(id: string): StoredCredential | undefined {
@@ -264,4 +292,30 @@ function linkOf(row: LinkRow | undefined): StoredLink | undefined {
   if (row === undefined) return undefined
   const { id, kind, userId, requestedAt, readyAt, expiresAt, credentialId, ...certificate } = row
   return { id, kind, userId, requestedAt, readyAt, expiresAt, credential: { id: credentialId, ...certificate } }
+}
+
+function matchOf(row: MatchRow): CredentialMatch {
+  const [userId, handle, createdAt, erasedAt, lastSeenDay, id, certificate, publicKey, fingerprint, label] = row
+  return {
+    user: { id: userId, handle, createdAt, erasedAt, lastSeenDay },
+    credential: {
+      id,
+      certificate,
+      publicKey,
+      fingerprint,
+      label,
+      notBefore: row[10],
+      notAfter: row[11],
+      userId,
+      source: row[12],
+      addedBy: row[13],
+      createdAt: row[14],
+      lastSeenDay: row[15],
+      status: row[16],
+      statusAt: row[17],
+      replaces: row[18],
+    },
+    approvals: row[19],
+    recoveries: row[20],
+  }
 }

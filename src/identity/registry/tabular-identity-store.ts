@@ -25,7 +25,7 @@ export abstract class TabularIdentityStore implements IdentityStore {
     return known instanceof Promise ? known.then((kept) => kept ?? ask()) : (known ?? ask())
   }
 
-  find(marks: store.CertificateMarks, at: number) {
+  find(marks: store.CertificateMarks, at: number): Awaitable<store.Sighting> {
     return this.read((tables) => keeping.find(tables, marks, at))
   }
 

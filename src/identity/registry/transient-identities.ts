@@ -38,9 +38,10 @@ export interface TransientIdentity<Data> {
  * const registry = await IdentityRegistry.open({ appName: 'game', origin: 'example.org:1965' })
  * const visitors = new TransientIdentities({ create: () => ({ points: 0 }) })
  *
- * export async function play(peer: Peer): Promise<number | undefined> {
+ * export async function play(peer: Peer): Promise<void> {
  *   const who = await registry.resolve(peer)
- *   return who.kind === 'unknown' ? visitors.meet(peer)?.data.points++ : undefined
+ *   const visitor = who.kind === 'unknown' ? visitors.meet(peer) : null
+ *   if (visitor !== null) visitor.data.points += 1
  * }
  *
  * export async function keep(peer: Peer): Promise<string> {

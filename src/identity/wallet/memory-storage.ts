@@ -3,7 +3,7 @@ import type { Certificate } from '../../certificate/certificate.ts'
 import { type Metadata, NO_METADATA } from './notes.ts'
 import type { Pair } from './pair.ts'
 import { notFound } from './wallet-state.ts'
-import type { StorageWriter, Stored, WalletStorage } from './wallet-storage.ts'
+import type { SealedKey, StorageWriter, Stored, WalletStorage } from './wallet-storage.ts'
 
 /** Keeps identities for as long as the process lives. */
 export class MemoryStorage implements WalletStorage, StorageWriter {
@@ -22,6 +22,10 @@ export class MemoryStorage implements WalletStorage, StorageWriter {
     return { pairs: new Map(this.#pairs), metadata: this.#metadata, problems: [] }
   }
 
+  async seal(key: KeyObject): Promise<SealedKey> {
+    return { key, pem: '' }
+  }
+
   async readKey(id: string): Promise<KeyObject> {
     const key = this.#keys.get(id)
     if (key === undefined) throw notFound(id)
@@ -32,7 +36,7 @@ export class MemoryStorage implements WalletStorage, StorageWriter {
     return act(this)
   }
 
-  async addPair(id: string, certificates: readonly Certificate[], key: KeyObject): Promise<void> {
+  async addPair(id: string, certificates: readonly Certificate[], { key }: SealedKey): Promise<void> {
     this.#keys.set(id, key)
     this.#put({ ...parts(certificates), id, former: [], deleted: false, temporary: this.#temporary })
   }

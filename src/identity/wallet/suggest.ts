@@ -95,10 +95,9 @@ function* offersFor(situation: Situation): Generator<IdentityOffer> {
     if (isKnownHere && identity.validity === 'expired') yield renew(identity, scope)
   }
   for (const each of [scope, ...narrower]) yield create(each)
-  for (const { identity, isKnownHere, elsewhere } of valid) {
-    if (isKnownHere || identity.replacedBy !== null) continue
-    yield elsewhere === null ? use(identity, scope) : reuse(identity, scope, elsewhere)
-  }
+  const strangers = valid.filter(({ identity, isKnownHere }) => !isKnownHere && identity.replacedBy === null)
+  for (const { identity, elsewhere } of strangers) if (elsewhere === null) yield use(identity, scope)
+  for (const { identity, elsewhere } of strangers) if (elsewhere !== null) yield reuse(identity, scope, elsewhere)
 }
 
 /** The whole site and the path with what is below it, the better one first; one, if they are the same. */

@@ -17,7 +17,7 @@ import { type IdentityNotes, type Metadata, withNotes } from './notes.ts'
 import type { Pair } from './pair.ts'
 import { isRemarkable, type Use, Uses, withUses } from './uses.ts'
 import { WalletState } from './wallet-state.ts'
-import type { StorageWriter, Stored, WalletStorage } from './wallet-storage.ts'
+import type { SealedKey, StorageWriter, Stored, WalletStorage } from './wallet-storage.ts'
 
 export class WalletCore {
   readonly storage: WalletStorage
@@ -106,10 +106,10 @@ export class WalletCore {
   ): Promise<void> {
     const added: string[] = []
     try {
-      for (const { id, certificates, key } of additions) {
+      for (const { id, certificates, sealed } of additions) {
         // Before it is written: a part of it may be there even if writing fails.
         added.push(id)
-        await writer.addPair(id, certificates, key)
+        await writer.addPair(id, certificates, sealed)
       }
       await writer.changeMetadata((metadata) =>
         also(additions.reduce((result, { id, change }) => withNotes(result, id, change), metadata)),
@@ -118,10 +118,10 @@ export class WalletCore {
       await writer.remove(added).catch(() => {})
       throw error
     }
-    for (const { id, certificates, key } of additions) {
+    for (const { id, certificates, sealed } of additions) {
       const [certificate] = certificates
       if (certificate !== undefined)
-        this.#keys.set(id, { of: certificate.publicKeyFingerprint, key: Promise.resolve(key) })
+        this.#keys.set(id, { of: certificate.publicKeyFingerprint, key: Promise.resolve(sealed.key) })
     }
     this.#take(home, await writer.load())
   }
@@ -250,7 +250,7 @@ export class WalletCore {
 export interface Addition {
   readonly id: string
   readonly certificates: readonly Certificate[]
-  readonly key: KeyObject
+  readonly sealed: SealedKey
   readonly change: (notes: IdentityNotes) => IdentityNotes
 }
 

@@ -46,7 +46,7 @@ import {
 } from './folder-pairs.ts'
 import { formatMetadata, parseMetadata } from './metadata-file.ts'
 import { type Metadata, NO_METADATA } from './notes.ts'
-import type { StorageWriter, Stored, WalletStorage } from './wallet-storage.ts'
+import type { SealedKey, StorageWriter, Stored, WalletStorage } from './wallet-storage.ts'
 
 /** How a folder is opened. */
 export interface FolderOptions {
@@ -82,6 +82,15 @@ export class WalletFolder implements WalletStorage, StorageWriter {
     }
   }
 
+  async seal(key: KeyObject): Promise<SealedKey> {
+    const passphrase = this.#passphrase
+    const pem =
+      passphrase === undefined
+        ? formatPem('PRIVATE KEY', exportPkcs8(key))
+        : await encryptPrivateKey(key, { passphrase })
+    return { key, pem }
+  }
+
   async readKey(id: string): Promise<KeyObject> {
     return loadPrivateKey(await this.#readKeyFile(id), this.#opener)
   }
@@ -114,11 +123,7 @@ export class WalletFolder implements WalletStorage, StorageWriter {
     return withLock(join(this.directory, '.lock'), this.#lockTimeoutMs, () => act(this))
   }
 
-  async addPair(id: string, certificates: readonly Certificate[], key: KeyObject): Promise<void> {
-    const pem =
-      this.#passphrase === undefined
-        ? formatPem('PRIVATE KEY', exportPkcs8(key))
-        : await encryptPrivateKey(key, { passphrase: this.#passphrase })
+  async addPair(id: string, certificates: readonly Certificate[], { pem }: SealedKey): Promise<void> {
     const files = [
       { path: this.#path(id, KEY), contents: pem, mode: FILE_MODE },
       { path: this.#path(id, CERTIFICATE), contents: pemOf(certificates), mode: FILE_MODE },

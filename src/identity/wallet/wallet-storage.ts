@@ -12,10 +12,19 @@ export interface Stored {
   readonly problems: readonly WalletProblem[]
 }
 
+/** A key, and what of it is stored. */
+export interface SealedKey {
+  readonly key: KeyObject
+  /** PEM, encrypted if the wallet has a passphrase. Memory needs none. */
+  readonly pem: string
+}
+
 export interface WalletStorage {
   /** Null for memory. */
   readonly directory: string | null
   load(): Promise<Stored>
+  /** Makes a key ready to be stored, which takes a while if it is to be encrypted. */
+  seal(key: KeyObject): Promise<SealedKey>
   /** The private key of a pair, opened. */
   readKey(id: string): Promise<KeyObject>
   /** Runs alone among all programs that use the storage. */
@@ -26,7 +35,7 @@ export interface WalletStorage {
 export interface StorageWriter {
   load(): Promise<Stored>
   /** Adds a pair, both parts or none. */
-  addPair(id: string, certificates: readonly Certificate[], key: KeyObject): Promise<void>
+  addPair(id: string, certificates: readonly Certificate[], sealed: SealedKey): Promise<void>
   /** Puts other certificates in the place of those of a pair, in one step. */
   replaceCertificates(id: string, certificates: readonly Certificate[], former: readonly Certificate[]): Promise<void>
   /** Moves a pair aside, in one step. */

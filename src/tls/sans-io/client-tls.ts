@@ -16,7 +16,8 @@ import {
   requireClientCertificateStore,
   SingleClientCertificate,
 } from './client-certificate-store.ts'
-import type { Connection, VerifyCallback } from './connection.ts'
+import type { Connection } from './connection.ts'
+import type { VerifyCallback } from './connection-sink.ts'
 import { ContextCache } from './contexts.ts'
 import { andThen } from './maybe-promise.ts'
 import type { ClientPlan, Identity } from './plan.ts'

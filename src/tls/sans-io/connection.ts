@@ -35,7 +35,6 @@
 //
 // Time: the connection asks its clock but sets no timer. `nextDeadline` says when `tick` should be called.
 
-import type { Certificate } from '../../certificate/certificate.ts'
 import type { Peer, TLSVersion } from '../../certificate/peer.ts'
 import {
   type AlertLevel,
@@ -50,40 +49,15 @@ import { requireInteger, requireString, show } from '../../internal/arguments.ts
 import { deferred } from '../../internal/deferred.ts'
 import { AlertCode, alertName, resolveAlertLevel } from '../alert.ts'
 import { type ClientHelloInfo, readClientHello } from '../client-hello.ts'
+import { Backlog } from './backlog.ts'
 import { type ConnectionInfo, connectionInfo } from './connection-info.ts'
+import { type CloseReason, type ConnectionSink, type ConnectionState, NOWHERE } from './connection-sink.ts'
+import { Deadlines } from './deadlines.ts'
 import { Engine, type EngineSink } from './engine.ts'
 import { alertUnavailable, endedByOurAlert, engineFailure, Refusal, refusalOf } from './failures.ts'
 import { type MaybePromise, settled } from './maybe-promise.ts'
 import type { Identity, Plan } from './plan.ts'
 import { type Accepted, verifyPeer } from './verification.ts'
-
-/** Where a connection stands; the head of the file that implements it explains each. */
-export type ConnectionState = 'hello' | 'handshaking' | 'verifying' | 'open' | 'finishing' | 'closed' | 'invalidated'
-
-/** How a connection ended: both sides said close_notify, or something went wrong. */
-export type CloseReason = { readonly kind: 'finished' } | { readonly kind: 'failed'; readonly error: Error }
-
-/**
- * Looks at the peer after the basic checks have accepted it. The list is what the peer sent, its own certificate first;
- * on a server it is empty if the client has none. The value that is returned means nothing. To refuse, throw: a
- * {@link VerificationRefused} names the alert that the peer gets. `connection.sendAlert` may be called, too.
- */
-export type VerifyCallback = (chain: readonly Certificate[], connection: Connection) => void | Promise<void>
-
-/** @internal Where a connection puts everything. None of the calls may throw. */
-export interface ConnectionSink {
-  /** `confirm` asks for more. */
-  wire(parts: readonly Uint8Array[], confirm: () => void): void
-  close(immediate: boolean): void
-  /** Null: `dataFromWire` returns it. */
-  readonly data: ((chunk: Buffer) => void) | null
-  readonly verify: VerifyCallback | null
-  /** `nextDeadline` is another one now. */
-  deadlineChanged(): void
-  opened(): void
-  peerFinished(): void
-  failed(error: Error): void
-}
 
 const MADE = Symbol('made')
 const NOTHING = new Uint8Array(0)
@@ -105,14 +79,12 @@ export class Connection implements AsyncDisposable {
   #info: ConnectionInfo | null = null
   #proven = false
   /** From the wire, kept until the state allows to go on. */
-  #pending: Uint8Array[] = []
-  #pendingBytes = 0
+  readonly #pending = new Backlog()
   #handshakeBytes = 0
   #helloNeeds = 1
   #receiving = false
   /** From the application, kept until the connection is open. */
-  #queue: Uint8Array[] = []
-  #queuedBytes = 0
+  readonly #queue = new Backlog()
   /** Decrypted, for whoever reads by `dataFromWire`. */
   #plaintext: Buffer[] = []
   /** An alert of ours that ends the connection waits for what was written before it. */
@@ -124,14 +96,13 @@ export class Connection implements AsyncDisposable {
   #peerFinished = false
   /** The wire has ended while the peer was being judged. */
   #judgeWireEnd: (() => void) | null = null
-  #deadline: number | null = null
-  #handshakeSpentMs = 0
-  #handshakeSince = 0
+  readonly #deadlines: Deadlines
 
   /** @internal */
   constructor(made: symbol, plan: Plan) {
     if (made !== MADE) throw new TypeError('a Connection comes from ClientTLS or ServerTLS and cannot be constructed')
     this.#plan = plan
+    this.#deadlines = new Deadlines(plan.timeouts, plan.clock, () => this.#sink.deadlineChanged())
     // Nobody has to look at it; whoever does is told.
     this.#established.promise.catch(() => {})
   }
@@ -170,12 +141,12 @@ export class Connection implements AsyncDisposable {
 
   /** When `tick` should be called, in milliseconds since 1970 by the clock of the settings; null for never. */
   get nextDeadline(): number | null {
-    return this.#deadline
+    return this.#deadlines.next
   }
 
   /** @internal How long it is until then. */
   get remainingMs(): number | null {
-    return this.#deadline === null ? null : this.#deadline - this.#plan.clock()
+    return this.#deadlines.remainingMs
   }
 
   /**
@@ -183,7 +154,7 @@ export class Connection implements AsyncDisposable {
    * `limits.maxBufferedBytes`.
    */
   get wantsWire(): boolean {
-    return this.#pendingBytes < WELCOME_BYTES
+    return this.#pending.bytes < WELCOME_BYTES
   }
 
   /**
@@ -234,11 +205,10 @@ export class Connection implements AsyncDisposable {
       return
     }
     const { maxBufferedBytes } = this.#plan.limits
-    if (this.#queuedBytes + output.length > maxBufferedBytes) {
+    if (this.#queue.bytes + output.length > maxBufferedBytes) {
       throw new BufferFullError(`before the connection is open, at most ${maxBufferedBytes} bytes are kept`)
     }
     this.#queue.push(Uint8Array.prototype.slice.call(output))
-    this.#queuedBytes += output.length
   }
 
   /** @internal For an open connection: `done` is called when the wire has taken it. */
@@ -307,7 +277,7 @@ export class Connection implements AsyncDisposable {
     const options = cause === undefined ? undefined : { cause }
     const judge = (): void => {
       if (this.#isOver() || this.#peerFinished) return
-      if (this.#state === 'verifying' && (this.#pending.length > 0 || this.#engine?.ended === true)) {
+      if (this.#state === 'verifying' && (this.#pending.bytes > 0 || this.#engine?.ended === true)) {
         // There may be a close_notify in what waits for the decision, or behind the proof.
         this.#judgeWireEnd = judge
         return
@@ -324,7 +294,7 @@ export class Connection implements AsyncDisposable {
    * Acts on deadlines that have passed. Call it when {@link Connection.nextDeadline} has come; any other time does no harm.
    */
   tick(): void {
-    if (this.#deadline === null || this.#plan.clock() < this.#deadline) return
+    if (!this.#deadlines.hasPassed) return
     const what = this.#state === 'verifying' ? 'the peer was neither accepted nor refused' : 'there was no handshake'
     this.#invalidate(new ConnectionError('ERR_TLACACOCA_TIMEOUT', `${what} in time`))
   }
@@ -363,14 +333,14 @@ export class Connection implements AsyncDisposable {
   #begin(): void {
     const plan = this.#plan
     if (plan.side === 'server') {
-      this.#waitForHandshake()
+      this.#deadlines.handshake()
       return
     }
-    this.#wait(plan.timeouts.certificateMs)
+    this.#deadlines.certificate()
     this.#await(
       () => plan.begin(),
       (identity) => {
-        this.#waitForHandshake()
+        this.#deadlines.handshake()
         this.#start(identity)
       },
     )
@@ -380,11 +350,9 @@ export class Connection implements AsyncDisposable {
   #readHello(): void {
     const plan = this.#plan
     // A client has its own hello to send first; what a server says before that is kept.
-    if (plan.side !== 'server' || this.#clientHello !== null || this.#pendingBytes < this.#helloNeeds) return
-    const bytes = Buffer.concat(this.#pending)
-    const reading = readClientHello(bytes)
+    if (plan.side !== 'server' || this.#clientHello !== null || this.#pending.bytes < this.#helloNeeds) return
+    const reading = readClientHello(this.#pending.join())
     if (reading.kind === 'incomplete') {
-      this.#pending = [bytes]
       this.#helloNeeds = reading.need
     } else if (reading.kind === 'other') {
       this.#start({ secureContext: plan.withoutCertificate, chain: null })
@@ -468,17 +436,16 @@ export class Connection implements AsyncDisposable {
     const limit = this.#state === 'hello' ? Math.min(maxHandshakeBytes, maxBufferedBytes) : maxBufferedBytes
     if (place === 'first') this.#pending.unshift(input)
     else this.#pending.push(input)
-    this.#pendingBytes += input.length
-    if (this.#pendingBytes > limit) {
+    if (this.#pending.bytes > limit) {
       const error = new BadTLSDataError(`the peer sent more than ${limit} bytes before it could have an answer`)
       this.#refuse(new Refusal(error, AlertCode.unexpected_message))
     }
   }
 
   #feedPending(): void {
-    while (this.#pending.length > 0 && this.#engine !== null && !this.#receiving && this.#state !== 'verifying') {
-      const next = this.#pending.shift() as Uint8Array
-      this.#pendingBytes -= next.length
+    while (this.#engine !== null && !this.#receiving && this.#state !== 'verifying') {
+      const next = this.#pending.shift()
+      if (next === undefined) return
       this.#feed(next)
     }
   }
@@ -488,8 +455,7 @@ export class Connection implements AsyncDisposable {
   #verify(): void {
     this.#proven = true
     this.#state = 'verifying'
-    this.#handshakeSpentMs += this.#plan.clock() - this.#handshakeSince
-    this.#wait(this.#plan.timeouts.verifyMs)
+    this.#deadlines.verify()
     this.#await(
       () =>
         verifyPeer({
@@ -510,7 +476,7 @@ export class Connection implements AsyncDisposable {
 
   #accept(): void {
     this.#state = 'handshaking'
-    this.#waitForHandshake()
+    this.#deadlines.handshake()
     // What a callback hands in meanwhile comes after what has been waiting.
     const receiving = this.#receiving
     this.#receiving = true
@@ -526,7 +492,7 @@ export class Connection implements AsyncDisposable {
     const engine = this.#engine as Engine
     const plan = this.#plan
     this.#state = 'open'
-    this.#wait(null)
+    this.#deadlines.none()
     this.#info = connectionInfo(engine, {
       version: this.#version() as TLSVersion,
       serverName: plan.side === 'client' ? plan.serverName : (this.#clientHello?.sni ?? null),
@@ -536,8 +502,7 @@ export class Connection implements AsyncDisposable {
     })
     // Whoever finishes from here on, such as a callback that is told to send what has waited, ends it at once.
     const finishing = this.#finishing
-    const queue = this.#queue.splice(0)
-    this.#queuedBytes = 0
+    const queue = this.#queue.take()
     this.#established.resolve(this.#info)
     if (queue.length > 0) engine.write(queue)
     if (this.#isOver()) return
@@ -559,8 +524,7 @@ export class Connection implements AsyncDisposable {
     if (this.#isOver()) return
     this.#peerFinished = true
     this.#state = 'finishing'
-    this.#pending = []
-    this.#pendingBytes = 0
+    this.#pending.take()
     this.#sink.peerFinished()
     this.#closeIfDone()
   }
@@ -611,11 +575,9 @@ export class Connection implements AsyncDisposable {
   }
 
   #tearDown(): void {
-    this.#wait(null)
-    this.#pending = []
-    this.#pendingBytes = 0
-    this.#queue = []
-    this.#queuedBytes = 0
+    this.#deadlines.none()
+    this.#pending.take()
+    this.#queue.take()
     this.#engine?.destroy()
   }
 
@@ -643,13 +605,6 @@ export class Connection implements AsyncDisposable {
     else proceed(answer)
   }
 
-  /** What is left of the time for the handshake; that of the verifier does not count. */
-  #waitForHandshake(): void {
-    const { handshakeMs } = this.#plan.timeouts
-    this.#handshakeSince = this.#plan.clock()
-    this.#wait(handshakeMs === null ? null : Math.max(0, handshakeMs - this.#handshakeSpentMs))
-  }
-
   /** Made for those who ask: most verifiers answer at once. */
   #abandonment(): AbortSignal {
     this.#abandoned ??= new AbortController()
@@ -663,12 +618,6 @@ export class Connection implements AsyncDisposable {
     const all = this.#plaintext.length === 1 ? first : Buffer.concat(this.#plaintext)
     this.#plaintext = []
     return all
-  }
-
-  #wait(milliseconds: number | null): void {
-    if (milliseconds === null && this.#deadline === null) return
-    this.#deadline = milliseconds === null ? null : this.#plan.clock() + milliseconds
-    this.#sink.deadlineChanged()
   }
 
   #version(): TLSVersion | null {
@@ -710,14 +659,3 @@ function unknownName(sni: string | null): Refusal {
 
 /** More than this is not welcome while it has to wait: four records of the largest size. */
 const WELCOME_BYTES = 64 * 1024
-
-const NOWHERE: ConnectionSink = {
-  wire: () => {},
-  close: () => {},
-  data: null,
-  verify: null,
-  deadlineChanged: () => {},
-  opened: () => {},
-  peerFinished: () => {},
-  failed: () => {},
-}

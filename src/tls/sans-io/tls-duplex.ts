@@ -11,6 +11,8 @@
 // - Backpressure goes through. A reader that is slow stops the transport, not OpenSSL, so that the state of TLS is known
 //   when the transport ends; what is buffered here is bounded by MAX_UNREAD and what one read of the transport decrypts
 //   to. A transport that is slow stops OpenSSL, and so the writer.
+// - Reading and writing do not wait for each other when the connection breaks: a write that is under way fails at once,
+//   and with it the stream, though something may be unread. Otherwise an error waits until that has been read.
 // - An error that nobody listens for does not take the process down, as it would with other streams of Node: it is the
 //   peer who chooses when a connection breaks. Whoever reads, writes or waits for `established` is told in any case.
 
@@ -20,8 +22,9 @@ import { ConnectionError } from '../../errors.ts'
 import { requireBoolean, requireFunction, requireOptions, show } from '../../internal/arguments.ts'
 import { drainAndDestroy, requireDrainLimits } from '../../net/drain.ts'
 import { ClientTLS } from './client-tls.ts'
-import { Connection, type ConnectionSink, type VerifyCallback } from './connection.ts'
+import { Connection } from './connection.ts'
 import type { ConnectionInfo } from './connection-info.ts'
+import type { ConnectionSink, VerifyCallback } from './connection-sink.ts'
 import type { Plan } from './plan.ts'
 import { ServerTLS } from './server-tls.ts'
 
@@ -94,8 +97,9 @@ export class TLSDuplex extends Duplex {
   #failure: Error | null = null
   /** A write, or an end, that waits for the connection to open. */
   #waiting: (() => void) | null = null
-  /** The callback of the write that is on its way. */
+  /** The callbacks of the write, and of the end, that is on its way. */
   #writing: Callback | null = null
+  #ending: Callback | null = null
   /** How many writes the transport has not confirmed, and whom to tell when it has. */
   #unflushed = 0
   #flushed: (() => void) | null = null
@@ -154,17 +158,23 @@ export class TLSDuplex extends Duplex {
   }
 
   override _writev(chunks: { chunk: Buffer }[], callback: Callback): void {
-    this.#send(
-      chunks.map(({ chunk }) => chunk),
-      callback,
-    )
+    const parts = chunks.map(({ chunk }) => chunk)
+    this.#writing = callback
+    // Node's streams forget what is written from inside a write of several chunks, as a transport without delay brings
+    // about; so this call returns first.
+    this.#send(parts, callback)
   }
 
   override _final(callback: Callback): void {
+    if (this.#failure !== null) {
+      callback(this.#failure)
+      return
+    }
+    this.#ending = callback
     this.#whenOpen(() =>
       this.connection.finish(() =>
         this.#whenFlushed(() => {
-          callback()
+          this.#ended()
           // A peer that only looks at the transport must see an end as well.
           if (!this.#transport.destroyed) this.#transport.end()
         }),
@@ -176,8 +186,7 @@ export class TLSDuplex extends Duplex {
     this.connection.destroy(error ?? undefined)
     if (!this.#lettingGo) this.#transport.destroy()
     const reason = this.#coded(error)
-    this.#writing?.(reason ?? broken('was closed while data were being sent'))
-    this.#writing = null
+    this.#sent(reason ?? broken('was closed while data were being sent'))
     callback(reason)
   }
 
@@ -206,14 +215,31 @@ export class TLSDuplex extends Duplex {
   }
 
   #send(chunks: readonly Buffer[], callback: Callback): void {
+    const problem = this.#failure ?? (this.#opened && !this.#carries() ? broken('cannot be written to any more') : null)
+    if (problem !== null) {
+      this.#writing = null
+      callback(problem)
+      return
+    }
     this.#writing = callback
     this.#whenOpen(() => this.connection.write(chunks, () => this.#sent()))
   }
 
-  #sent(): void {
+  #sent(error: Error | null = null): void {
     const callback = this.#writing
     this.#writing = null
-    callback?.()
+    callback?.(error)
+  }
+
+  #ended(error: Error | null = null): void {
+    const callback = this.#ending
+    this.#ending = null
+    callback?.(error)
+  }
+
+  /** Whether what is sent can still get to the transport. */
+  #carries(): boolean {
+    return !this.#transport.destroyed && !this.#transport.writableEnded
   }
 
   #whenOpen(action: () => void): void {
@@ -224,7 +250,7 @@ export class TLSDuplex extends Duplex {
   #toTransport(parts: readonly Uint8Array[], confirm: () => void): void {
     const transport = this.#transport
     // Its own 'error' or 'close' reports what has become of it.
-    if (transport.destroyed || transport.writableEnded) {
+    if (!this.#carries() || this.#settings.signal?.aborted) {
       confirm()
       return
     }
@@ -267,17 +293,20 @@ export class TLSDuplex extends Duplex {
     this.#timer = undefined
     if (inMs === null) return
     this.#timerAt = at
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined
-      connection.tick()
-      this.#setTimer(connection)
-    }, Math.max(0, inMs))
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined
+        connection.tick()
+        this.#setTimer(connection)
+      },
+      Math.max(0, inMs),
+    )
   }
 
   #transportClosed(): void {
     this.connection.wireFinished()
     // The peer had finished, and this side had more to say.
-    if (this.#peerFinished && this.#writing !== null) {
+    if (this.#peerFinished && (this.#writing !== null || this.#ending !== null)) {
       this.#fail(broken('broke while data were being sent', this.#transportError))
     }
   }
@@ -290,10 +319,10 @@ export class TLSDuplex extends Duplex {
     void drainAndDestroy(this.#transport, DRAIN_LIMITS)
   }
 
-  /** Ends the stream with an error as soon as everything that arrived before it has been read. */
+  /** Ends the stream with an error: as soon as everything is read that arrived before, or at once if a writer waits. */
   #fail(error: Error): void {
     this.#failure ??= error
-    if (this.readableLength === 0) this.destroy(this.#failure)
+    if (this.readableLength === 0 || this.#writing !== null || this.#ending !== null) this.destroy(this.#failure)
   }
 
   /** Whoever still writes when the peer's end has ended this side cannot know better. Other errors are not ours. */
@@ -322,6 +351,7 @@ function requireTransport(transport: unknown): asserts transport is Duplex {
     transport instanceof Duplex &&
     !transport.readableObjectMode &&
     !transport.writableObjectMode &&
+    transport.readableEncoding === null &&
     !transport.destroyed
   if (!fits) throw new TypeError(`"transport" expected a Duplex of bytes that is not destroyed, got ${show(transport)}`)
 }

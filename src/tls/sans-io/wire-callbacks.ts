@@ -1,7 +1,8 @@
 // The callbacks that a program gives to `start`, in both spellings, as what a connection needs.
 
 import { requireFunction, requireOptions } from '../../internal/arguments.ts'
-import { Connection, type ConnectionSink, type VerifyCallback } from './connection.ts'
+import { Connection } from './connection.ts'
+import type { ConnectionSink, VerifyCallback } from './connection-sink.ts'
 import { errorOf } from './failures.ts'
 import type { Plan } from './plan.ts'
 

@@ -76,7 +76,10 @@ it('refuses 4,294,967,295 URLs before it looks for the first', () => {
 })
 
 it('refuses as many URLs as are read at most if they are not there', () => {
-  const hostile = Buffer.concat([lgr(Buffer.from('iden'), block(fingerprint), le32(0), block(''), le32(0)), le32(10_000)])
+  const hostile = Buffer.concat([
+    lgr(Buffer.from('iden'), block(fingerprint), le32(0), block(''), le32(0)),
+    le32(10_000),
+  ])
   expect(parseIdents(hostile).problems).toMatchObject([{ kind: 'INVALID', offset: hostile.length }])
 })
 

@@ -20,7 +20,7 @@ describe('when the last certificate of a user has expired', () => {
       await registry.prune()
       const thief = person({ subject: 'ana', to: '20991231235959Z' }).peer
       expect(await registry.resolve(thief)).toMatchObject({ kind: 'unknown', sameKey: false })
-      for (const handle of ['ana', 'ANA', 'Aná', 'аnа']) {
+      for (const handle of ['ana', 'ANA', 'Aná', 'апа']) {
         expect(await refusalOf(registry.register(thief, { handle }))).toBe('IDENTITY_HANDLE_TAKEN')
       }
       expect(await refusalOf(registry.recover(thief, 'ana', 'anything'))).toBe('IDENTITY_CODE_INVALID')

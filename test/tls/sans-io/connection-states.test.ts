@@ -5,7 +5,8 @@ import type { KeyedChain } from '../../../src/certificate/keyed-chain.ts'
 import type { TLSVersion } from '../../../src/certificate/peer.ts'
 import { TlacacocaError, TruncatedError } from '../../../src/errors.ts'
 import { ClientCertificateStore } from '../../../src/tls/sans-io/client-certificate-store.ts'
-import type { Connection, ConnectionState } from '../../../src/tls/sans-io/connection.ts'
+import type { Connection } from '../../../src/tls/sans-io/connection.ts'
+import type { ConnectionState } from '../../../src/tls/sans-io/connection-sink.ts'
 import { ServerCertificates } from '../../../src/tls/sans-io/server-certificates.ts'
 import {
   againstNodeClient,

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { VerificationRefused } from '../../../src/errors.ts'
 import { fixedClock } from '../../../src/testing/fixed-clock.ts'
-import type { VerifyCallback } from '../../../src/tls/sans-io/connection.ts'
+import type { VerifyCallback } from '../../../src/tls/sans-io/connection-sink.ts'
 import {
   againstNodeClient,
   againstNodeServer,
