@@ -187,14 +187,17 @@ export interface GuestBookOptions {
   /** The host names that this server answers for. */
   readonly served: readonly string[]
   readonly book: Book
+  /** Default: the computer's clock. */
+  readonly clock?: () => number
 }
 
-export function createGuestBook({ registry, context, served, book }: GuestBookOptions): Listener {
+export function createGuestBook({ registry, context, served, book, clock = Date.now }: GuestBookOptions): Listener {
   const forNewcomers = newcomerPages(registry)
   const forMembers = memberPages(registry, book)
   const guard = new MiddlewareChain([
     new RateLimiter({ capacity: 100, refillPerSecond: 1 }),
     new CertificateAuth({
+      clock,
       rules: [
         ...[...forNewcomers.keys()].map((name) => ({ path: `/${name}`, requireCertificate: true })),
         // The registry looks at the dates by itself, and gives certificates that it knows some days of grace.

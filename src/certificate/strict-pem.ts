@@ -129,14 +129,19 @@ function unexpected(label: string, slot: Slot, place: Place): ChainError {
 }
 
 /**
- * Lines that may stand between blocks if comments may: those with a `#` in front, and what OpenSSL writes over a block
- * of a PKCS#12 or a handshake (`Bag Attributes`, its indented lines, `subject=`, `issuer=`).
+ * Lines that may stand between blocks if comments may: those with a `#` in front, and what OpenSSL writes over a block:
+ * `Bag Attributes` and its indented lines, `subject=`, `issuer=`, and the text of `openssl x509 -text` and `openssl ca`.
  */
 class Comments {
   #attributesUntil = 0
+  #certificateUntil = 0
 
   takes(line: number, text: string): boolean {
     if (/^\s*#/.test(text)) return true
+    if (text === 'Certificate:' || (line === this.#certificateUntil && text.startsWith('    '))) {
+      this.#certificateUntil = line + 1
+      return true
+    }
     const head = /^(?:Bag Attributes|Key Attributes)(?:: <(?:No Attributes|Empty Attributes)>)?$/.test(text)
     const attribute = line === this.#attributesUntil && /^\s+[\w. -]+:/.test(text)
     if (head || attribute) this.#attributesUntil = line + 1

@@ -4,7 +4,7 @@
 import { createServer as createNetServer, type Socket } from 'node:net'
 import { createSecureContext } from 'node:tls'
 import { BadTLSDataError, ConnectionError, TLSAlertError, TruncatedError } from '../errors.ts'
-import { requireFunction, requireOptions } from '../internal/arguments.ts'
+import { requireFunction, requireInteger, requireOptions } from '../internal/arguments.ts'
 import { type ConnectionHandler, ConnectionTracker } from '../net/connection-tracker.ts'
 import { createListener, type Listener } from '../net/listener.ts'
 import { tell } from '../net/report.ts'
@@ -64,7 +64,7 @@ export function createSecureServer(
   const { handshakeTimeoutMs, onEvent } = requireServerOptions(options)
   const { verify, verifyTimeoutMs = 30_000 } = options
   if (verify !== undefined) requireFunction('verify', verify)
-  requireServerOptions({ handshakeTimeoutMs: verifyTimeoutMs })
+  requireInteger('verifyTimeoutMs', verifyTimeoutMs, 1, 2 ** 31 - 1)
   const plan = {
     ...(ServerTLS.is(context) ? ServerTLS.planOf(context) : planOf(context)),
     timeouts: { handshakeMs: handshakeTimeoutMs, verifyMs: verifyTimeoutMs, certificateMs: null },

@@ -113,6 +113,8 @@ describe('comments, where they may stand,', () => {
   it.each([
     'junk',
     '    localKeyID: 01',
+    '    Data:',
+    'Certificate: of mine',
     'MIIBszCCAVmgAwIBAgIUA0b',
     `${'M'.repeat(64)}`,
     '=====',
@@ -127,6 +129,9 @@ describe('comments, where they may stand,', () => {
     const text = openssl(['x509', '-subject', '-issuer'], certPem(leaf))
     const chain = await KeyedChain.fromPem({ cert: text, key: KEY, allowComments: true })
     expect(chain.certificates).toHaveLength(1)
+    const described = openssl(['x509', '-text'], certPem(leaf))
+    expect(described).toMatch(/^Certificate:\n {4}Data:/)
+    expect((await KeyedChain.fromPem({ cert: described, key: KEY, allowComments: true })).certificates).toHaveLength(1)
 
     const folder = await temporaryFolder()
     const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]

@@ -1,23 +1,22 @@
 // A program that shares its wallet with others, and does what it is told.
 //
-//   wallet-child <folder> [--passphrase=…] [--as-nobody]
+//   wallet-child <folder> [--as-nobody]
 //
 // Reads lines, answers each with one line: `ok` and what came of it, or the code of the error.
 //
 //   create <name> <url>   use <id> <url>   annotate <id> <text>   delete <id>   list   identity <url>
-//   renew <id>            churn <name>     (makes, changes, deletes and takes back identities until it is killed)
+//   renew <id>            temporary <url>  churn <name>: makes, changes, deletes and takes back identities until it is killed
 
 import { createInterface } from 'node:readline'
 import { IdentityWallet } from '../../src/identity/wallet/identity-wallet.ts'
 
-const [directory = '', ...flags] = process.argv.slice(2)
-const passphrase = flags.find((flag) => flag.startsWith('--passphrase='))?.slice('--passphrase='.length)
+const [directory = '', asNobody] = process.argv.slice(2)
 
-if (flags.includes('--as-nobody') && process.getuid?.() === 0) {
+if (asNobody !== undefined && process.getuid?.() === 0) {
   // Whatever is loaded later may be out of reach for somebody without rights.
   const { default: SQLite } = await import('better-sqlite3')
   new SQLite(':memory:').close()
-  await Promise.all([import('smol-toml'), import('@peculiar/x509'), import('@peculiar/webcrypto')])
+  await import('smol-toml')
   const warm = await IdentityWallet.inMemory()
   await warm.renew((await warm.create()).id)
   await warm.close()
@@ -74,7 +73,7 @@ const codeOf = (error: unknown): string =>
 
 let wallet: IdentityWallet
 try {
-  wallet = await IdentityWallet.open({ directory, ...(passphrase === undefined ? {} : { passphrase }) })
+  wallet = await IdentityWallet.open({ directory, lockTimeoutMs: 120_000 })
   console.log('ready')
 } catch (error) {
   console.log(codeOf(error))

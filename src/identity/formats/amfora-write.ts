@@ -1,7 +1,8 @@
 // A piece of Amfora's configuration, and the files that it names.
 //
-// Amfora takes everything before the first slash for the host, compares paths as texts, and makes the names of its settings
-// small before it looks at them. So a path gets a slash at its end, and one with capital letters cannot be said.
+// Amfora up to 1.9 knows whole sites only, and has no use for a name with a path in it. Later ones compare paths as texts,
+// so a path gets a slash at its end. All of them make the names of their settings small before they look at them, so a
+// path with capital letters cannot be said.
 
 import { join, resolve } from 'node:path'
 import type { IdentityScope } from '../wallet/scope.ts'
@@ -25,7 +26,10 @@ export async function planAmfora(identities: readonly Outgoing[], directory: str
       if (problem !== null) report(identity, `is not in the configuration for ${scope}: ${problem}`)
       else if (Object.hasOwn(certs, name)) report(identity, `is not in the configuration for ${scope}, another one is`)
       else {
-        if (isNarrower) report(identity, `will be shown at what is below ${scope}, and not at that page itself`)
+        const itself = isNarrower ? `, and not at ${scope} itself` : ''
+        if (!scope.isWholeOrigin) {
+          report(identity, `is shown below ${scope} by Amfora since 1.10 only${itself}; earlier ones know whole sites`)
+        }
         certs[name] = join(resolve(directory), `${fileName(identity)}.crt`)
         keys[name] = join(resolve(directory), `${fileName(identity)}.key`)
       }

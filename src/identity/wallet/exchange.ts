@@ -46,12 +46,16 @@ export async function importIdentities(
   const added: string[] = []
   // The permanent ones first: if they cannot be stored, nothing has been added.
   for (const home of [core.storage, core.temporary]) {
-    const group = usable.filter(({ identity }) => identity.temporary === (home === core.temporary))
-    if (group.length === 0) continue
+    const ours = usable.filter(({ identity }) => identity.temporary === (home === core.temporary))
+    if (ours.length === 0) continue
+    // Before the lock is taken, since it can take a while.
+    const ready = await Promise.all(
+      ours.map(async (each) => ({ ...each, sealed: await home.seal(each.identity.privateKey) })),
+    )
     await core.alter(home, async (writer) => {
       const known = new Map(core.state.pairs().map((pair) => [pair.certificate.fingerprint, pair.deleted]))
       const additions: Addition[] = []
-      for (const { identity, certificates } of group) {
+      for (const { identity, certificates, sealed } of ready) {
         const { fingerprint } = identity.certificate
         const wasDeleted = known.get(fingerprint)
         if (wasDeleted !== undefined) {
@@ -63,7 +67,7 @@ export async function importIdentities(
         if (certificates.length <= identity.chain.length) {
           problems.push(`${fingerprint}: the certificates above it do not belong to it and were left out`)
         }
-        additions.push(additionOf(core, identity, certificates, problems))
+        additions.push({ id: newId(), certificates, sealed, change: notesOf(core, identity, problems) })
       }
       await core.add(home, additions, writer)
       added.push(...additions.map(({ id }) => id))
@@ -117,12 +121,8 @@ function usableCertificates(identity: ImportedIdentity, at: Date): readonly Cert
   return []
 }
 
-function additionOf(
-  core: WalletCore,
-  identity: ImportedIdentity,
-  certificates: readonly Certificate[],
-  problems: string[],
-): Addition {
+/** What to note of an identity. */
+function notesOf(core: WalletCore, identity: ImportedIdentity, problems: string[]): Addition['change'] {
   const scopes = identity.scopes.flatMap((url) => {
     try {
       return [pathScope(url)]
@@ -132,18 +132,13 @@ function additionOf(
       return []
     }
   })
-  return {
-    id: newId(),
-    certificates,
-    key: identity.privateKey,
-    change: (notes) =>
-      scopes.reduce<IdentityNotes>((result, scope) => withScope(result, scope, core.stamp()), {
-        ...notes,
-        name: cleanText(identity.name, MAX_NAME),
-        notes: cleanText(identity.notes, MAX_NOTES),
-        created: core.clock(),
-      }),
-  }
+  return (notes) =>
+    scopes.reduce<IdentityNotes>((result, scope) => withScope(result, scope, core.stamp()), {
+      ...notes,
+      name: cleanText(identity.name, MAX_NAME),
+      notes: cleanText(identity.notes, MAX_NOTES),
+      created: core.clock(),
+    })
 }
 
 function titleOf({ name, certificate }: ImportedIdentity): { name: string | null; fingerprint: Fingerprint } {

@@ -10,7 +10,7 @@ import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Database } from 'better-sqlite3'
 import { ensurePrivateDirectory, writing } from '../../internal/atomic-file.ts'
-import { storeError } from '../../internal/sqlite-errors.ts'
+import { type SqliteCause, storeError } from '../../internal/sqlite-errors.ts'
 
 /** Does something while no other program, and nobody else in this one, is in the same lock. */
 export async function withLock<T>(path: string, timeoutMs: number, act: () => Promise<T>): Promise<T> {
@@ -31,12 +31,9 @@ async function openLock(path: string): Promise<Database> {
   await handle.close()
   const { default: SQLite } = await import('better-sqlite3')
   try {
-    const db = new SQLite(path, { timeout: 0, fileMustExist: true })
-    // A journal on the disk would need room there.
-    db.pragma('journal_mode = MEMORY')
-    return db
+    return new SQLite(path, { timeout: 0, fileMustExist: true })
   } catch (error) {
-    throw storeError(error, { name: 'lock', path })
+    throw storeError(error, whatIs(path))
   }
 }
 
@@ -44,15 +41,21 @@ async function enter(db: Database, path: string, timeoutMs: number): Promise<voi
   const deadline = performance.now() + timeoutMs
   for (let attempt = 0; ; attempt++) {
     try {
+      // A journal on the disk would need room there. To say so needs the lock too.
+      db.pragma('journal_mode = MEMORY')
       db.exec('BEGIN EXCLUSIVE')
       return
     } catch (error) {
-      const failure = storeError(error, { name: 'wallet with the lock', path })
+      const failure = storeError(error, whatIs(path))
       if (failure.code !== 'ERR_TLACACOCA_STORE_LOCKED' || performance.now() >= deadline) throw failure
     }
     // Random, so that programs that collided do not collide again.
     await pause(1 + Math.random() * Math.min(2 ** attempt, 40))
   }
+}
+
+function whatIs(path: string): SqliteCause {
+  return { name: 'identity wallet with the lock', path }
 }
 
 const OPEN_OR_CREATE = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0)

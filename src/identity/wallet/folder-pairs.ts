@@ -50,9 +50,10 @@ export function idsOf(names: ReadonlySet<string>, ending: string): string[] {
  */
 export async function readPairs(
   directory: string,
-  { live, deleted }: Listing,
+  listing: Listing,
   mayBeGone: boolean,
 ): Promise<{ pairs: Map<string, Pair>; problems: WalletProblem[] }> {
+  const { live, deleted } = listing
   const pairs = new Map<string, Pair>()
   const problems: WalletProblem[] = []
   const places = [
@@ -69,7 +70,9 @@ export async function readPairs(
         continue
       }
       try {
-        pairs.set(id, await readPair(directory, id, folder, names))
+        const certificates = await readCertificates(path)
+        const former = await readFormer(directory, id, listing, problems)
+        pairs.set(id, pairOf(id, certificates, former, folder === DELETED))
       } catch (error) {
         if (!(error instanceof TlacacocaError) || (isMissing(error) && !mayBeGone)) throw error
         problems.push({ path, message: error.message })
@@ -105,25 +108,35 @@ export function isMissing(error: unknown): boolean {
   return error instanceof FileError && error.code === 'ERR_TLACACOCA_FILE_NOT_FOUND'
 }
 
-async function readPair(directory: string, id: string, folder: string, names: ReadonlySet<string>): Promise<Pair> {
-  const certificates = await readCertificates(pathOf(directory, id, CERTIFICATE, folder))
+function pairOf(
+  id: string,
+  certificates: readonly Certificate[],
+  former: readonly Certificate[],
+  deleted: boolean,
+): Pair {
   const { certificate, chain } = parts(certificates)
-  const others = folder === '' ? DELETED : ''
-  const hasFormer = names.has(`${id}${FORMER}`)
-  const former = await readCertificates(pathOf(directory, id, FORMER, hasFormer ? folder : others)).catch(
-    (error: unknown) => {
-      if (isMissing(error) && !hasFormer) return []
-      throw error
-    },
-  )
-  return Object.freeze({
-    id,
-    certificate,
-    chain,
-    former: Object.freeze(former.filter((each) => !each.equals(certificate))),
-    deleted: folder === DELETED,
-    temporary: false,
-  })
+  // While it was being renewed, the present certificate was on both lists.
+  const others = Object.freeze(former.filter((each) => !each.equals(certificate)))
+  return Object.freeze({ id, certificate, chain, former: others, deleted, temporary: false })
+}
+
+/** The certificates that one replaced. An identity can do without them, so damage to their file is a problem and no more. */
+async function readFormer(
+  directory: string,
+  id: string,
+  { live, deleted }: Listing,
+  problems: WalletProblem[],
+): Promise<Certificate[]> {
+  const name = `${id}${FORMER}`
+  if (!live.has(name) && !deleted.has(name)) return []
+  const path = pathOf(directory, id, FORMER, live.has(name) ? '' : DELETED)
+  try {
+    return await readCertificates(path)
+  } catch (error) {
+    if (!(error instanceof TlacacocaError)) throw error
+    problems.push({ path, message: error.message })
+    return []
+  }
 }
 
 async function readCertificates(path: string): Promise<Certificate[]> {

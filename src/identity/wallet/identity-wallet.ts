@@ -193,9 +193,8 @@ export class IdentityWallet {
       return scope === null ? named : withScope(named, scope, core.stamp())
     }
     const home = temporary ? core.temporary : core.storage
-    await core.alter(home, (writer) =>
-      core.add(home, [{ id, certificates: [made.certificate], key: made.key, change }], writer),
-    )
+    const addition = { id, certificates: [made.certificate], sealed: await home.seal(made.key), change }
+    await core.alter(home, (writer) => core.add(home, [addition], writer))
     return core.identity(id)
   }
 
@@ -254,11 +253,11 @@ export class IdentityWallet {
     if (!pair.temporary) return core.identity(id)
     // One of the two would stay in memory, and its scopes must not get into the folder with those of the other.
     if (core.state.successorOf(id) !== null || core.state.predecessorOf(id) !== null) throw alreadyRotating(id)
-    const key = await core.key(pair)
+    const sealed = await core.storage.seal(await core.key(pair))
     const notes = core.state.notes(id)
     const certificates = [pair.certificate, ...pair.chain]
     await core.alter(core.storage, (writer) =>
-      core.add(core.storage, [{ id, certificates, key, change: () => notes }], writer),
+      core.add(core.storage, [{ id, certificates, sealed, change: () => notes }], writer),
     )
     await core.alter(core.temporary, async (writer) => {
       await writer.remove([id])
@@ -334,6 +333,7 @@ export class IdentityWallet {
     const { validity = temporary ? A_MONTH : A_CENTURY } = options
     const made = await newCertificate({ commonName, keyType, validity }, core.clock)
     const home = core.homeOf(id)
+    const sealed = await home.seal(made.key)
     const to = newId()
     await core.alter(home, async (writer) => {
       core.state.require(id)
@@ -341,7 +341,7 @@ export class IdentityWallet {
       const { name, notes } = core.state.notes(id)
       const change = (fresh: IdentityNotes): IdentityNotes => ({ ...fresh, name, notes, created: core.clock() })
       const rotation = { to, started: core.clock(), sites: [], rest: {} }
-      const addition = { id: to, certificates: [made.certificate], key: made.key, change }
+      const addition = { id: to, certificates: [made.certificate], sealed, change }
       await core.add(home, [addition], writer, (metadata) => withNotes(metadata, id, (old) => ({ ...old, rotation })))
     })
     return new RotationPlan(this.#rotation, id, to)

@@ -46,7 +46,7 @@ import {
   TruncatedError,
 } from '../../errors.ts'
 import { requireInteger, requireString, show } from '../../internal/arguments.ts'
-import { deferred } from '../../internal/deferred.ts'
+import { LatePromise } from '../../internal/late-promise.ts'
 import { AlertCode, alertName, resolveAlertLevel } from '../alert.ts'
 import { type ClientHelloInfo, readClientHello } from '../client-hello.ts'
 import { Backlog } from './backlog.ts'
@@ -60,14 +60,15 @@ import type { Identity, Plan } from './plan.ts'
 import { type Accepted, verifyPeer } from './verification.ts'
 
 const MADE = Symbol('made')
+const nothing = (): void => {}
 const NOTHING = new Uint8Array(0)
 
 /** Made by `start` of a {@link ClientTLS} or a {@link ServerTLS}. */
 export class Connection implements AsyncDisposable {
   readonly #plan: Plan
   #sink: ConnectionSink = NOWHERE
-  readonly #established = deferred<ConnectionInfo>()
-  readonly #closed = deferred<CloseReason>()
+  readonly #established = new LatePromise<ConnectionInfo>()
+  readonly #closed = new LatePromise<CloseReason>()
   /** Tells the verifier that nobody waits for it any more. */
   #abandoned: AbortController | null = null
   #state: ConnectionState = 'hello'
@@ -91,7 +92,7 @@ export class Connection implements AsyncDisposable {
   #ending = false
   /** `applicationFinished` was called; our close_notify has left; the peer's has come. */
   #finishing = false
-  #onFinished: () => void = () => {}
+  #onFinished = nothing
   #finished = false
   #peerFinished = false
   /** The wire has ended while the peer was being judged. */
@@ -103,8 +104,6 @@ export class Connection implements AsyncDisposable {
     if (made !== MADE) throw new TypeError('a Connection comes from ClientTLS or ServerTLS and cannot be constructed')
     this.#plan = plan
     this.#deadlines = new Deadlines(plan.timeouts, plan.clock, () => this.#sink.deadlineChanged())
-    // Nobody has to look at it; whoever does is told.
-    this.#established.promise.catch(() => {})
   }
 
   /** @internal */
@@ -227,7 +226,7 @@ export class Connection implements AsyncDisposable {
   }
 
   /** @internal `done` is called when the wire has taken the close_notify. */
-  finish(done: () => void = () => {}): void {
+  finish(done: () => void = nothing): void {
     if (this.#finishing || this.#ending || this.#isOver()) return
     this.#finishing = true
     this.#onFinished = done

@@ -19,18 +19,20 @@ const ALERT = 21
 const HANDSHAKE = 22
 const CLIENT_HELLO = 1
 const HEADER_BYTES = 5
+const NOTHING = Buffer.alloc(0)
 // RFC 8446 section 4.1.4: a second HelloRetryRequest is an error, so there is no third hello.
 const MAX_HELLOS = 2
 
 /** Sorts a stream of outgoing bytes, however it is cut into writes. */
 export class HelloFilter {
   /** Bytes that have not been sorted: part of a record, or a ChangeCipherSpec whose successor is not known. */
-  #waiting: Buffer = Buffer.alloc(0)
+  #waiting: Buffer = NOTHING
   #hellos = 0
   #holding = false
 
+  /** The bytes must not change afterwards; what comes out are views of them. */
   push(bytes: Uint8Array): Filtered {
-    this.#waiting = this.#waiting.length === 0 ? Buffer.from(bytes) : Buffer.concat([this.#waiting, bytes])
+    this.#waiting = this.#waiting.length === 0 ? bufferOf(bytes) : Buffer.concat([this.#waiting, bytes])
     const pass: Buffer[] = []
     while (!this.#holding) {
       const length = this.#passing()
@@ -49,7 +51,7 @@ export class HelloFilter {
   /** The same; the filter forgets it. */
   takeWaiting(): Uint8Array {
     const waiting = this.#waiting
-    this.#waiting = Buffer.alloc(0)
+    this.#waiting = NOTHING
     return waiting
   }
 
@@ -82,6 +84,10 @@ export class HelloFilter {
     if (isHello) this.#hellos++
     return isHello && this.#hellos <= MAX_HELLOS
   }
+}
+
+function bufferOf({ buffer, byteOffset, length }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, length)
 }
 
 /** The length of the record at `at` with its header, or 0 if it is not there whole. */

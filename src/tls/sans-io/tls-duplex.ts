@@ -18,7 +18,7 @@
 
 import { Duplex } from 'node:stream'
 import type { Peer } from '../../certificate/peer.ts'
-import { ConnectionError } from '../../errors.ts'
+import { ConnectionError, TruncatedError } from '../../errors.ts'
 import { requireBoolean, requireFunction, requireOptions, show } from '../../internal/arguments.ts'
 import { drainAndDestroy, requireDrainLimits } from '../../net/drain.ts'
 import { ClientTLS } from './client-tls.ts'
@@ -162,7 +162,9 @@ export class TLSDuplex extends Duplex {
     this.#writing = callback
     // Node's streams forget what is written from inside a write of several chunks, as a transport without delay brings
     // about; so this call returns first.
-    this.#send(parts, callback)
+    process.nextTick(() => {
+      if (this.#writing === callback) this.#send(parts, callback)
+    })
   }
 
   override _final(callback: Callback): void {
@@ -304,7 +306,9 @@ export class TLSDuplex extends Duplex {
   }
 
   #transportClosed(): void {
-    this.connection.wireFinished()
+    // Whoever is being judged has gone, and cannot be told.
+    if (this.connection.state === 'verifying') this.connection.destroy(goneMeanwhile(this.#transportError))
+    else this.connection.wireFinished()
     // The peer had finished, and this side had more to say.
     if (this.#peerFinished && (this.#writing !== null || this.#ending !== null)) {
       this.#fail(broken('broke while data were being sent', this.#transportError))
@@ -360,6 +364,11 @@ function planOf(tls: unknown): Plan {
   if (ClientTLS.is(tls)) return ClientTLS.planOf(tls)
   if (ServerTLS.is(tls)) return ServerTLS.planOf(tls)
   throw new TypeError(`"tls" expected a ClientTLS or a ServerTLS, got ${show(tls)}`)
+}
+
+function goneMeanwhile(cause: Error | undefined): TruncatedError {
+  const options = cause === undefined ? undefined : { cause }
+  return new TruncatedError('the connection ended during the handshake', options)
 }
 
 function broken(what: string, cause?: unknown): ConnectionError {

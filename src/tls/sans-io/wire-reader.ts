@@ -48,11 +48,10 @@ export class WireReader {
     const start = this.#advance(this.integer(lengthSize))
     const length = this.#at - start
     if (length === 0 || length % 2 !== 0) throw new RangeError('no list of numbers')
-    const numbers: number[] = []
-    for (let at = start; at < this.#at; at += 2) {
-      numbers.push(((this.#bytes[at] ?? 0) << 8) | (this.#bytes[at + 1] ?? 0))
-    }
-    return numbers
+    return Array.from({ length: length / 2 }, (_, index) => {
+      const at = start + 2 * index
+      return ((this.#bytes[at] ?? 0) << 8) | (this.#bytes[at + 1] ?? 0)
+    })
   }
 
   /** Nothing may be left. */

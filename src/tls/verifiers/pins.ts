@@ -30,8 +30,11 @@ export function pins(
   return {
     name: 'pins',
     verify({ certificate }) {
-      const { fingerprint, sha512Fingerprint, publicKeyFingerprint } = certificate
-      if ([fingerprint, sha512Fingerprint, publicKeyFingerprint].some((each) => pinned.has(each))) {
+      const isPinned =
+        pinned.has(certificate.fingerprint) ||
+        pinned.has(certificate.publicKeyFingerprint) ||
+        pinned.has(certificate.sha512Fingerprint)
+      if (isPinned) {
         return { accept: true, ground: 'pins' }
       }
       return { accept: false, reason: 'not_pinned', detail: 'it has none of the pinned fingerprints' }

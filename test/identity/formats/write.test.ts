@@ -103,7 +103,8 @@ describe('what is written is read again', () => {
   it('Amfora', async () => {
     const directory = join(await temporaryFolder(), "Ana's folder")
     const { problems } = await writeIdentities(both, { format: 'amfora', directory })
-    expect(problems).toEqual([])
+    // Older versions know no paths, and two of the three scopes have one.
+    expect(problems.map(({ message }) => message)).toEqual(Array(2).fill(expect.stringContaining('since 1.10 only')))
     const read = await readIdentities({ amfora: join(directory, 'amfora.toml') })
     expect(read.problems).toEqual([])
     expect(sorted(read.identities.map((each) => facts(each as never)))).toEqual(
@@ -274,7 +275,7 @@ describe('scopes for programs that compare texts', () => {
     expect(toml).toContain('"example.org" = "/')
     expect(toml).toContain('"example.net/club/" = "/')
     expect(problems.map(({ code }) => code)).toEqual(Array(2).fill('ERR_TLACACOCA_IDENTITY_SCOPE_UNSUPPORTED'))
-    expect(problems[0]?.message).toContain('not at that page itself')
+    for (const { message } of problems) expect(message).toContain('itself')
   })
 
   it.each([
@@ -292,7 +293,8 @@ describe('scopes for programs that compare texts', () => {
     const directory = await temporaryFolder()
     const identities = [{ ...benIdentity, scopes: [] }, anaIdentity, { ...(await third()), scopes: anaIdentity.scopes }]
     const { problems } = await writeIdentities(identities, { format: 'amfora', directory })
-    expect(problems).toHaveLength(3)
+    const words = problems.map(({ message }) => /has no scope|since 1\.10|another one is/.exec(message)?.[0])
+    expect(words).toEqual(['has no scope', 'since 1.10', 'another one is', 'another one is'])
     const { identities: read } = await readIdentities({ amfora: join(directory, 'amfora.toml') })
     expect(read).toHaveLength(1)
   })

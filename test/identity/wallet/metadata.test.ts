@@ -6,6 +6,8 @@ import { describe, expect, it } from 'vitest'
 import { IdentityMetadataError } from '../../../src/errors.ts'
 import { IdentityWallet } from '../../../src/identity/wallet/identity-wallet.ts'
 import { formatMetadata, parseMetadata } from '../../../src/identity/wallet/metadata-file.ts'
+import { withNotes } from '../../../src/identity/wallet/notes.ts'
+import { WalletFolder } from '../../../src/identity/wallet/wallet-folder.ts'
 import { parseEndpoint } from '../../../src/names/endpoint.ts'
 import { folderWallet, newFolder, withWallet } from './wallet-support.ts'
 
@@ -141,6 +143,29 @@ name = "its files are on another disk"
     await wallet.reload()
     expect(wallet.forUrl('gemini://example.org/society')?.id).toBe(id)
     expect(wallet.forUrl('gemini://example.org/club')).toBeNull()
+  })
+
+  it('may be saved in an editor between the reading and the writing of a change: both are there', async () => {
+    const { directory, id, read, write } = await prepared()
+    const folder = new WalletFolder(directory, { passphrase: undefined, lockTimeoutMs: 1000 })
+    let edits = 0
+    await folder.exclusively((writer) =>
+      writer.changeMetadata((metadata) => {
+        // Not before the third time is nobody in the way.
+        if (edits++ < 2) write(read().replace(/name = ".*"/, `name = "edited ${edits}"`))
+        return withNotes(metadata, id, (notes) => ({ ...notes, notes: 'changed' }))
+      }),
+    )
+    expect(edits).toBe(3)
+    await withWallet(directory, async (wallet) =>
+      expect(wallet.get(id)).toMatchObject({ name: 'edited 2', notes: 'changed' }),
+    )
+    const endless = folder.changeMetadata((metadata) => {
+      write(`${read()}\n`)
+      return withNotes(metadata, id, (notes) => ({ ...notes, notes: 'never' }))
+    })
+    await expect(endless).rejects.toMatchObject({ code: 'ERR_TLACACOCA_FILE_UNWRITABLE' })
+    expect(read()).not.toContain('never')
   })
 
   it('may be missing: the identities are there, without names and scopes', async () => {

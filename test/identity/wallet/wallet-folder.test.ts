@@ -265,6 +265,24 @@ describe('files that are not as they should be', () => {
     expect(readFileSync(join(directory, 'identities.toml'), 'utf8')).toContain('"Ana"')
   })
 
+  it('former certificates that cannot be read are reported, and the identity does without', async () => {
+    const { ana, directory, path } = await prepared()
+    const renewed = await withWallet(directory, (wallet) => wallet.renew(ana.id))
+    writeFileSync(path(`${ana.id}.former.crt`), 'x')
+    const wallet = await folderWallet(directory)
+    expect(wallet.get(ana.id)).toMatchObject({ fingerprint: renewed.fingerprint, formerCertificates: [] })
+    expect(wallet.problems).toMatchObject([{ path: path(`${ana.id}.former.crt`) }])
+  })
+
+  it('a certificate is not replaced before the old one is among the former ones', async () => {
+    const { ana, directory, path } = await prepared()
+    mkdirSync(path(`${ana.id}.former.crt`))
+    const wallet = await folderWallet(directory)
+    await expect(wallet.renew(ana.id)).rejects.toMatchObject({ code: 'ERR_TLACACOCA_FILE_UNWRITABLE' })
+    expect(wallet.get(ana.id)?.fingerprint).toBe(ana.fingerprint)
+    expect(Certificate.from(readFileSync(path(`${ana.id}.crt`))).fingerprint).toBe(ana.fingerprint)
+  })
+
   it('a key of another certificate is not used', async () => {
     const { ana, bo, directory, path } = await prepared()
     writeFileSync(path(`${ana.id}.key`), readFileSync(path(`${bo.id}.key`)))

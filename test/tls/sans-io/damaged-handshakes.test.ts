@@ -126,7 +126,7 @@ describe.each(GROUNDS)('as $side by $version', (ground) => {
   it.each(['dropped', 'sent twice', 'swapped with the next'] as const)('ends when any record is %s', async (what) => {
     const { records } = await trial(ground)
     const cases = records.slice(0, what === 'swapped with the next' ? -1 : undefined).map((record, index) => {
-      let kept = Buffer.alloc(0)
+      let kept: Uint8Array = new Uint8Array(0)
       const options: TrialOptions = {
         change: (bytes, at) => {
           if (what === 'swapped with the next') {

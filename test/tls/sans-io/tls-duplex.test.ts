@@ -621,7 +621,6 @@ describe.each(VERSIONS)('by %s', (version) => {
     const client = tlsDuplex(near, clientTls(only(version)))
     const server = tlsDuplex(far, serverTls(only(version)))
     await Promise.all([client.established, server.established])
-    await turns(10)
     let heard = ''
     server.on('data', (chunk) => void server.write(chunk))
     let rounds = 0
@@ -629,6 +628,7 @@ describe.each(VERSIONS)('by %s', (version) => {
       heard += chunk
       if (rounds++ < 50) client.write(`${rounds},`)
     })
+    await turns(10)
     client.cork()
     for (const word of ['a,', 'b,', 'c,']) client.write(word)
     client.uncork()
