@@ -61,8 +61,7 @@ export class PrivateKeyError extends TlacacocaError {
  * `PrivateKeyError` or a `CertificateError`, and so is a passphrase that does not open it.
  */
 export class Pkcs12Error extends TlacacocaError {
-  override readonly code:
-    /** It is damaged, or no such container. */
+  override readonly code: /** It is damaged, or no such container. */
     | 'ERR_TLACACOCA_PKCS12_MALFORMED'
     /** It is protected in a way that is not supported. The message names it. */
     | 'ERR_TLACACOCA_PKCS12_UNSUPPORTED'
@@ -184,8 +183,7 @@ export class ImportError extends TlacacocaError {
  * fails in the store itself is a `StoreError`.
  */
 export class IdentityError extends TlacacocaError {
-  override readonly code:
-    /** Only a user can do this, and the certificate belongs to none. */
+  override readonly code: /** Only a user can do this, and the certificate belongs to none. */
     | 'ERR_TLACACOCA_IDENTITY_UNKNOWN'
     /** The certificate cannot be used: `reason` is `expired`, `not_yet_valid`, `malformed`, `revoked` and the like. */
     | 'ERR_TLACACOCA_IDENTITY_REFUSED'
@@ -194,6 +192,8 @@ export class IdentityError extends TlacacocaError {
     | 'ERR_TLACACOCA_IDENTITY_REGISTRATION_CLOSED'
     /** The handle breaks the rules for handles; `reason` says which. */
     | 'ERR_TLACACOCA_IDENTITY_HANDLE_INVALID'
+    /** What a user calls a certificate must be 1 to 64 characters on one line. */
+    | 'ERR_TLACACOCA_IDENTITY_LABEL_INVALID'
     /** Somebody has, or had, this handle or one that looks like it, or it is reserved. */
     | 'ERR_TLACACOCA_IDENTITY_HANDLE_TAKEN'
     /** The code is wrong, used, expired, or of somebody else: there is one answer for all of these. */
@@ -288,6 +288,8 @@ export class ConnectionError extends TlacacocaError {
     | 'ERR_TLACACOCA_IDENTITY_WITHHELD'
     /** It broke after it was established: an alert of the peer, a damaged record, data nobody was left to take. */
     | 'ERR_TLACACOCA_CONNECTION_BROKEN'
+    /** Its secrets are not its own alone, so none can be derived: TLS 1.2 without extended_master_secret (RFC 7627). */
+    | 'ERR_TLACACOCA_EXPORTER_UNAVAILABLE'
   /** The TLS alert (RFC 8446 section 6) that the peer sent, if it sent one. */
   readonly alert: number | undefined
 

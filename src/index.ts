@@ -138,6 +138,7 @@ export {
   type ExportableIdentity,
   type ExportedUser,
   type ForUrlOptions,
+  type Happened,
   type Identity,
   type IdentityAdvice,
   type IdentityAuthority,

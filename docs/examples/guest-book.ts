@@ -47,7 +47,7 @@ interface Page<Who> {
    * any page in the world could answer the question in the visitor's name.
    */
   readonly isPrivate?: boolean
-  answer(who: Who): Promise<string> | string
+  answer(who: Who): Promise<string>
 }
 
 type Pages<Who> = ReadonlyMap<string, Page<Who>>

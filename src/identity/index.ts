@@ -28,6 +28,7 @@ export type {
   CredentialMatch,
   CredentialSource,
   CredentialStatus,
+  Happened,
   IdentityHistoryEvent,
   IdentityStore,
   LinkCodeKind,

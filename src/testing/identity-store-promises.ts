@@ -244,7 +244,7 @@ export const IDENTITY_STORE_PROMISES: Record<string, (store: IdentityStore, reop
           ? each.claimRecovery(request.credential.certificate, NOW + 1000)
           : each.rejectLink(request.id, ana.credential.id, NOW + 1000),
       )
-      strictEqual((counts.linked ?? 0) + (counts.rejected ?? 0), 1)
+      strictEqual((counts.linked ?? 0) + (counts.vetoed ?? 0), 1)
       strictEqual(counts.not_found, 1)
     }
   },
@@ -458,7 +458,7 @@ export const IDENTITY_STORE_PROMISES: Record<string, (store: IdentityStore, reop
     await registerUser(store, 'ana')
     await store.putRecoveryCodes('id of ana', [digest('r')], NOW)
     await store.recover(recoveryRequest('new', 'ana', 'r'))
-    await expectKind(store.rejectLink('link of new', 'id of ana', NOW + 1500), 'rejected')
+    await expectKind(store.rejectLink('link of new', 'id of ana', NOW + 1500), 'vetoed')
     await expectKind(store.claimRecovery(newCertificate('new').certificate, NOW + 1500), 'not_found')
     await expectKind(store.recover(recoveryRequest('new', 'ana', 'r')), 'invalid')
   },
@@ -517,13 +517,15 @@ export const IDENTITY_STORE_PROMISES: Record<string, (store: IdentityStore, reop
     strictEqual((await store.find({ certificates: ['new'], publicKey }, NOW)).sameKey, null)
     await expectKind(store.renew(newCertificate('new', { publicKey }), NOW), 'not_found')
   },
-  '10 a key of which any certificate was revoked rotates nothing': async (store) => {
+  '10 a key of which any certificate was revoked rotates and renews nothing': async (store) => {
     const { publicKey } = newCertificate('ana')
     await registerUser(store, 'ana')
     await registerUser(store, 'bo', { publicKey })
     await store.revoke({ credentialId: 'id of bo', by: null, at: NOW, usableFrom: NOW, ifLast: 'revoke' })
     const rotation = { from: marksOf('ana'), userId: null, nonce: 'n', nonceExpiresAt: NOW, at: NOW }
     await expectKind(store.rotate({ ...rotation, credential: newCertificate('next') }), 'not_found')
+    await expectKind(store.renew(newCertificate('next', { publicKey }), NOW), 'not_found')
+    strictEqual((await store.find({ certificates: ['new'], publicKey }, NOW)).sameKey, null)
   },
   '10 a key that was rotated away is not renewed': async (store) => {
     await registerUser(store, 'ana')
@@ -578,6 +580,15 @@ export const IDENTITY_STORE_PROMISES: Record<string, (store: IdentityStore, reop
     await expectKind(store.revoke({ ...last, ifLast: 'if_recoverable' }), 'revoked')
     // Its codes are the only way back.
     await expectKind(store.recover(recoveryRequest('new', 'ana', 'r', NOW + 11)), 'linked')
+  },
+  '11 several certificates with one key are one, where the last is concerned': async (store) => {
+    const { publicKey } = newCertificate('ana')
+    await registerUser(store, 'ana')
+    await linkSecond(store, 'id of ana', 'copy', { facts: { publicKey } })
+    const revocation = { credentialId: 'id of copy', by: 'id of ana', at: NOW, usableFrom: NOW } as const
+    await expectKind(store.revoke({ ...revocation, ifLast: 'refuse' }), 'last')
+    await linkSecond(store, 'id of ana', 'phone')
+    await expectKind(store.revoke({ ...revocation, ifLast: 'refuse' }), 'revoked')
   },
   '11 the recovery codes of a revoked certificate are void, while another is good': async (store) => {
     await registerUser(store, 'ana')

@@ -16,19 +16,14 @@ import {
   show,
 } from '../internal/arguments.ts'
 import { Endpoint } from '../names/endpoint.ts'
-import { canonicalHost } from '../names/host.ts'
 import { tell } from '../net/report.ts'
 import { ClientContext, createClientContext } from './client-context.ts'
 import { type HandshakeOptions, type SecureConnection, shakeHands } from './client-handshake.ts'
 import { Deadline } from './deadline.ts'
 import { type ClientIdentity, requireIdentity } from './identity.ts'
 import { ClientCertificateRestart } from './sans-io/client-certificate-restart.ts'
-import {
-  type ClientCertificateStore,
-  requireClientCertificateStore,
-  SingleClientCertificate,
-} from './sans-io/client-certificate-store.ts'
-import { credentialsFrom } from './sans-io/client-tls.ts'
+import { type ClientCertificateStore, SingleClientCertificate } from './sans-io/client-certificate-store.ts'
+import { credentialsFrom, identityWithheld, requireStoreOptions, serverNameFor } from './sans-io/client-tls.ts'
 import type { TLSDuplex } from './sans-io/tls-duplex.ts'
 import { readTlsSettings } from './sans-io/tls-settings.ts'
 
@@ -49,7 +44,10 @@ export interface ConnectOptions {
   readonly identity?: ClientIdentity
   /** Instead of `identity`: a context with everything in it, made once for many connections. */
   readonly context?: ClientContext
-  /** Instead of `identity`: where the certificate comes from that the server may ask for. */
+  /**
+   * Instead of `identity`: where the certificate comes from that the server may ask for. A `context` without an identity
+   * may be given besides, for its versions and protocols.
+   */
   readonly clientCertificateStore?: ClientCertificateStore
   /**
    * When the store is asked. `eager`, the default: before the handshake, for its default chain. `restart`: when the
@@ -141,7 +139,7 @@ const CLOSE_MS = 1000
 export async function connect(options: ConnectOptions): Promise<ClientConnection> {
   requireConnectOptions(options)
   const { endpoint, signal, timeoutMs = 30_000, verifyTimeoutMs = 120_000 } = options
-  const serverName = serverNameOf(options)
+  const serverName = serverNameFor(endpoint, options.serverName)
   const credentials = await credentialsOf(options)
   const deadline = new Deadline({ to: String(endpoint), timeoutMs, verifyTimeoutMs, signal })
   try {
@@ -160,12 +158,24 @@ interface Credentials {
 }
 
 async function credentialsOf(options: ConnectOptions): Promise<Credentials> {
-  const { identity, clientCertificateStore: store, clientCertificateMode = 'eager' } = options
-  if (store !== undefined) {
-    return { plan: credentialsFrom(store, clientCertificateMode, readTlsSettings({}, 'client')), identity: null }
-  }
+  const { store, mode } = requireStoreOptions(options)
+  if (store !== null) return credentialsFromStore(store, mode, options)
+  const { identity } = options
   const context = options.context ?? (await createClientContext(identity === undefined ? {} : { identity }))
   return { plan: context.credentials, identity: context.identity }
+}
+
+function credentialsFromStore(
+  store: ClientCertificateStore,
+  mode: 'eager' | 'restart',
+  { context }: ConnectOptions,
+): Credentials {
+  const { minVersion, alpn } = context ?? {}
+  const settings = readTlsSettings(
+    { ...(minVersion === undefined ? {} : { minVersion }), ...(alpn === undefined ? {} : { alpn }) },
+    'client',
+  )
+  return { plan: credentialsFrom(store, mode, settings), identity: null }
 }
 
 async function attempt(
@@ -187,9 +197,8 @@ async function attempt(
     })
   } catch (error) {
     if (!(error instanceof ClientCertificateRestart)) throw error
-    const { chain } = error
-    const plan = credentialsFrom(new SingleClientCertificate(chain), 'eager', readTlsSettings({}, 'client'))
-    return attempt(options, serverName, { plan, identity: null }, deadline)
+    const chosen = credentialsFromStore(new SingleClientCertificate(error.chain), 'eager', options)
+    return attempt(options, serverName, chosen, deadline)
   }
 }
 
@@ -214,15 +223,9 @@ function requireConnectOptions(options: ConnectOptions): void {
   if (identity !== undefined && context !== undefined) {
     throw new TypeError('"identity" and "context" exclude each other: make the context with the identity')
   }
-  const { clientCertificateStore: store, clientCertificateMode } = options
-  if (store !== undefined) {
-    requireClientCertificateStore('clientCertificateStore', store)
-    if (identity !== undefined || context !== undefined) {
-      throw new TypeError('"clientCertificateStore" excludes "identity" and "context"')
-    }
-  }
-  if (clientCertificateMode !== undefined) {
-    requireOneOf('clientCertificateMode', clientCertificateMode, ['eager', 'restart'])
+  const { store } = requireStoreOptions(options)
+  if (store !== null && (identity !== undefined || (context?.identity ?? null) !== null)) {
+    throw new TypeError('"clientCertificateStore" excludes an identity, in "context" as well')
   }
   requireOneOf('identityOverTls12', identityOverTls12, ['refuse', 'allow'])
   for (const name of ['timeoutMs', 'verifyTimeoutMs'] as const) {
@@ -232,16 +235,6 @@ function requireConnectOptions(options: ConnectOptions): void {
     throw new TypeError(`"signal" expected an AbortSignal, got ${show(signal)}`)
   }
   if (options.onEvent !== undefined) requireFunction('onEvent', options.onEvent)
-}
-
-// RFC 6066 section 3: names only. An address in SNI is an error to some servers.
-function serverNameOf({ endpoint, serverName }: ConnectOptions): string | null {
-  if (serverName === undefined) return endpoint.isAddress ? null : endpoint.host
-  if (serverName === null) return null
-  requireString('serverName', serverName)
-  const { host, isAddress } = canonicalHost(serverName)
-  if (isAddress) throw new TypeError(`"serverName" expected a host name, got the address ${show(serverName)}`)
-  return host
 }
 
 function dial(endpoint: Endpoint, signal: AbortSignal): Promise<Socket> {
@@ -271,12 +264,7 @@ function dial(endpoint: Endpoint, signal: AbortSignal): Promise<Socket> {
 }
 
 function identityInClear({ endpoint, identityOverTls12, onEvent }: ConnectOptions, identity: Certificate | null): void {
-  if (identityOverTls12 !== 'allow') {
-    throw new ConnectionError(
-      'ERR_TLACACOCA_IDENTITY_WITHHELD',
-      `${endpoint} asks for a certificate by TLS 1.2, which would send it in clear; see the option identityOverTls12`,
-    )
-  }
+  if (identityOverTls12 !== 'allow') throw identityWithheld(endpoint)
   if (onEvent !== undefined && identity !== null) {
     tell(onEvent, { kind: 'identity_in_clear', endpoint, fingerprint: identity.fingerprint })
   }

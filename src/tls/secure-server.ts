@@ -15,7 +15,7 @@ import type { VerifyCallback } from './sans-io/connection-sink.ts'
 import type { ServerPlan } from './sans-io/plan.ts'
 import { ServerTLS } from './sans-io/server-tls.ts'
 import { TLSDuplex } from './sans-io/tls-duplex.ts'
-import { DEFAULT_LIMITS } from './sans-io/tls-settings.ts'
+import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from './sans-io/tls-settings.ts'
 import { requireServerOptions, SERVER_OPTIONS, type ServerOptions } from './server.ts'
 import { ServerContext } from './server-context.ts'
 import type { HandshakeFailure } from './server-handshakes.ts'
@@ -28,7 +28,7 @@ export interface SecureServerOptions extends ServerOptions {
    * alert that the client gets to see.
    */
   readonly verify?: VerifyCallback
-  /** How long `verify` may take, in milliseconds. Default 30,000. */
+  /** How long `verify` may take, in milliseconds. Default: what the `ServerTLS` has for it, 30,000 with a context. */
   readonly verifyTimeoutMs?: number
 }
 
@@ -37,7 +37,8 @@ export interface SecureServerOptions extends ServerOptions {
  * client is judged before a ticket or a byte of an answer leaves, refusals are alerts of your choice, and the end of a
  * stream is one that the client has said: `stream` fails with a {@link TruncatedError} if an upload was cut off.
  *
- * @param context - A context, or a {@link ServerTLS}, which can choose certificates by anything in a client's hello.
+ * @param context - A context, or a {@link ServerTLS}, which can choose certificates by anything in a client's hello. Its
+ *   `timeouts` hold where the options name none.
  * @throws {TypeError} If an argument has the wrong type.
  * @throws {RangeError} If a limit is out of range.
  * @example
@@ -62,12 +63,17 @@ export function createSecureServer(
   requireFunction('handler', handler)
   requireOptions('options', options, [...SERVER_OPTIONS, 'verify', 'verifyTimeoutMs'])
   const { handshakeTimeoutMs, onEvent } = requireServerOptions(options)
-  const { verify, verifyTimeoutMs = 30_000 } = options
+  const { verify, verifyTimeoutMs } = options
   if (verify !== undefined) requireFunction('verify', verify)
-  requireInteger('verifyTimeoutMs', verifyTimeoutMs, 1, 2 ** 31 - 1)
+  if (verifyTimeoutMs !== undefined) requireInteger('verifyTimeoutMs', verifyTimeoutMs, 1, 2 ** 31 - 1)
+  const given = ServerTLS.is(context) ? ServerTLS.planOf(context) : planOf(context)
   const plan = {
-    ...(ServerTLS.is(context) ? ServerTLS.planOf(context) : planOf(context)),
-    timeouts: { handshakeMs: handshakeTimeoutMs, verifyMs: verifyTimeoutMs, certificateMs: null },
+    ...given,
+    timeouts: {
+      ...given.timeouts,
+      ...(options.handshakeTimeoutMs === undefined ? {} : { handshakeMs: handshakeTimeoutMs }),
+      ...(verifyTimeoutMs === undefined ? {} : { verifyMs: verifyTimeoutMs }),
+    },
   }
 
   const tracker = new ConnectionTracker(options)
@@ -100,7 +106,7 @@ function planOf(context: ServerContext): ServerPlan {
     side: 'server',
     alpn: encodeProtocols(alpn),
     limits: DEFAULT_LIMITS,
-    timeouts: { handshakeMs: null, verifyMs: null, certificateMs: null },
+    timeouts: DEFAULT_TIMEOUTS,
     clock,
     requestsCertificate,
     withoutCertificate: createSecureContext({ ...policyOptions(), ca: [] }),

@@ -8,6 +8,8 @@ export interface Pair {
   readonly name: string
   /** What we want to be at most, as a multiple of the floor. */
   readonly goal: number
+  /** How many of what the name says one run does; figures are for one of them. Default: 1. */
+  readonly per?: number
   /** The least code that could do the same work. */
   readonly floor: Operation
   readonly ours: Operation
@@ -21,7 +23,9 @@ export interface Pair {
 export interface Result {
   readonly name: string
   readonly contender: string
-  readonly nanoseconds: number
+  /** Nanoseconds, or bytes. */
+  readonly amount: number
+  readonly unit: 'ns' | 'bytes'
   readonly ratioToFloor: number
   readonly goal: number | null
 }
@@ -52,7 +56,8 @@ export async function measure(pair: Pair): Promise<Result[]> {
   return contenders.map(([contender]) => ({
     name: pair.name,
     contender,
-    nanoseconds: median(timesOf(contender)),
+    amount: median(timesOf(contender)) / (pair.per ?? 1),
+    unit: 'ns',
     ratioToFloor: median(timesOf(contender).map((time, round) => time / (floors[round] ?? Number.NaN))),
     goal: contender === 'ours' ? pair.goal : null,
   }))

@@ -1,43 +1,64 @@
 // Measures each pair, prints a table, and says where a goal is missed.
 //
-//   npm run bench            all of them, about a minute
-//   npm run bench -- tofu    those whose name has this in it
+//   npm run bench            all of them, about three minutes
+//   npm run bench -- tofu    those whose group has this in its name
 import { availableParallelism, cpus } from 'node:os'
 import { measure, type Pair, type Result } from './measure.ts'
 import { certificatePairs } from './pairs/certificates.ts'
 import { connectionPairs } from './pairs/connections.ts'
 import { middlewarePairs } from './pairs/middleware.ts'
+import { tlsPairs } from './pairs/tls-duplex.ts'
+import { tlsMemory } from './pairs/tls-memory.ts'
 import { tofuPairs } from './pairs/tofu.ts'
 
 const wanted = process.argv[2] ?? ''
 const asJson = process.argv.includes('--json')
-const groups: Record<string, () => Pair[] | Promise<Pair[]>> = {
-  certificates: certificatePairs,
-  tofu: tofuPairs,
-  middleware: middlewarePairs,
-  connections: connectionPairs,
+const groups: Record<string, () => Promise<Result[]>> = {
+  certificates: measured(certificatePairs),
+  tofu: measured(tofuPairs),
+  middleware: measured(middlewarePairs),
+  connections: measured(connectionPairs),
+  tls: measured(tlsPairs),
+  'tls-memory': async () => printed(await tlsMemory()),
 }
 
 const results: Result[] = []
-for (const [group, makePairs] of Object.entries(groups)) {
+for (const [group, run] of Object.entries(groups)) {
   if (wanted !== '' && wanted !== '--json' && !group.includes(wanted)) continue
-  const pairs = await makePairs()
-  for (const pair of pairs) {
-    const rows = await measure(pair)
-    results.push(...rows)
-    if (!asJson) for (const row of rows) print(row)
-  }
-  for (const pair of pairs) await pair.close?.()
+  results.push(...(await run()))
 }
 
 if (asJson) console.log(JSON.stringify(results, null, 2))
 else console.log(`\nNode ${process.version}, ${availableParallelism()} x ${cpus()[0]?.model}`)
 
-function print({ name, contender, nanoseconds, ratioToFloor, goal }: Result): void {
-  const time = nanoseconds < 10_000 ? `${nanoseconds.toFixed(0)} ns` : `${(nanoseconds / 1000).toFixed(0)} us`
-  const verdict = goal === null ? '' : ` goal ${goal} ${ratioToFloor <= goal ? 'met' : 'MISSED'}`
+function measured(makePairs: () => Pair[] | Promise<Pair[]>): () => Promise<Result[]> {
+  return async () => {
+    const pairs = await makePairs()
+    const rows: Result[] = []
+    for (const pair of pairs) rows.push(...printed(await measure(pair)))
+    for (const pair of pairs) await pair.close?.()
+    return rows
+  }
+}
+
+function printed(rows: Result[]): Result[] {
+  if (!asJson) for (const row of rows) print(row)
+  return rows
+}
+
+function print({ name, contender, amount, unit, ratioToFloor, goal }: Result): void {
+  const shown = unit === 'bytes' ? inBytes(amount) : inSeconds(amount)
+  const verdict = goal === null ? '' : ` goal ${Number(goal.toFixed(2))} ${ratioToFloor <= goal ? 'met' : 'MISSED'}`
   if (contender === 'floor') console.log(`\n${name}`)
   console.log(
-    `  ${contender.padEnd(36)} ${time.padStart(10)}  ${ratioToFloor.toFixed(2).padStart(6)} x floor${verdict}`,
+    `  ${contender.padEnd(44)} ${shown.padStart(10)}  ${ratioToFloor.toFixed(2).padStart(6)} x floor${verdict}`,
   )
+}
+
+function inSeconds(nanoseconds: number): string {
+  return nanoseconds < 10_000 ? `${nanoseconds.toFixed(0)} ns` : `${(nanoseconds / 1000).toFixed(0)} us`
+}
+
+function inBytes(bytes: number): string {
+  return bytes < 1_000_000 ? `${(bytes / 1000).toFixed(1)} KB` : `${(bytes / 1_000_000).toFixed(1)} MB`
 }

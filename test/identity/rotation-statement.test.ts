@@ -2,6 +2,7 @@ import { constants, sign } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { signRotation, verifyRotation } from '../../src/identity/rotation-statement.ts'
 import { parseEndpoint } from '../../src/names/endpoint.ts'
+import { bytes, ecKey, element, oid, sequence, spki } from '../support/crafted-certificates.ts'
 import { type IssueKey, issue } from '../support/issued-certificates.ts'
 import { forgeStatement } from './registry/forge-statement.ts'
 
@@ -26,6 +27,16 @@ const expectation = {
   now: NOW,
 }
 const statement = await signRotation(facts)
+
+/** The payload of the statement with another key in it. */
+function withKey(publicKey: Uint8Array): Buffer {
+  const payload = Buffer.from(statement.split('.')[1] ?? '', 'base64url')
+  const length = Buffer.alloc(2)
+  length.writeUInt16BE(publicKey.length)
+  // Origin and user come first, digests, nonce and expiry last.
+  const head = payload.subarray(0, 2 + payload.readUInt16BE(0) + 2)
+  return Buffer.concat([head, length, publicKey, payload.subarray(-(32 + 32 + 16 + 8))])
+}
 
 function reasonOf(text: string, changes: Partial<Parameters<typeof verifyRotation>[1]> = {}): unknown {
   try {
@@ -131,22 +142,28 @@ describe('a rotation statement', () => {
     await expect(
       signRotation({ ...facts, oldCertificate: weak.certificate, oldKey: weak.keys.privateKey }),
     ).rejects.toMatchObject({ code: 'ERR_TLACACOCA_CERTIFICATE_UNSUPPORTED' })
-    const good = Buffer.from(statement.split('.')[1] ?? '', 'base64url')
-    const spki = weak.certificate.subjectPublicKeyInfo
-    const length = Buffer.alloc(2)
-    length.writeUInt16BE(spki.length)
-    const head = good.subarray(0, 2 + good.readUInt16BE(0) + 2)
-    const payload = Buffer.concat([head, length, spki, good.subarray(-(32 + 32 + 16 + 8))])
+    const payload = withKey(weak.certificate.subjectPublicKeyInfo)
     expect(reasonOf(forgeStatement(payload, weak.keys.privateKey), { oldCertificate: weak.certificate })).toBe(
       'weak_key',
     )
   })
 
+  it('of an RSA key with e = 1, under which everything is its own signature, counts for nothing', () => {
+    const modulus = Buffer.concat([Buffer.from([0, 0x80]), Buffer.alloc(254, 1), Buffer.from([1])])
+    const rsa = sequence(element(0x02, modulus), element(0x02, bytes('01')))
+    const publicKey = spki([oid('1.2.840.113549.1.1.1'), bytes('05 00')], rsa)
+    expect(reasonOf(forgeStatement(withKey(publicKey), old.keys.privateKey))).toBe('weak_key')
+  })
+
+  it('with anything after its end is malformed, also if that was signed', () => {
+    const payload = Buffer.from(statement.split('.')[1] ?? '', 'base64url')
+    expect(reasonOf(forgeStatement(payload, old.keys.privateKey))).toBe('accepted')
+    const longer = Buffer.concat([payload, Buffer.from([0])])
+    expect(reasonOf(forgeStatement(longer, old.keys.privateKey))).toBe('malformed')
+  })
+
   it('with a key at infinity is refused, and Node lives', () => {
-    const good = Buffer.from(statement.split('.')[1] ?? '', 'base64url')
-    const head = good.subarray(0, 2 + good.readUInt16BE(0) + 2)
-    const spki = Buffer.from('301806072a8648ce3d020106082a8648ce3d030107030200 00'.replace(' ', ''), 'hex')
-    const payload = Buffer.concat([head, Buffer.from([0, spki.length]), spki, good.subarray(-88)])
+    const payload = withKey(ecKey('1.2.840.10045.3.1.7', bytes('00')))
     expect(reasonOf(forgeStatement(payload, old.keys.privateKey))).toBe('malformed')
   })
 

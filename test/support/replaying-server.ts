@@ -4,7 +4,8 @@
 
 import { createHash, createHmac, type KeyObject, sign } from 'node:crypto'
 import { createSecureContext, TLSSocket } from 'node:tls'
-import { expandLabel, recordSuite, trafficKeys } from '../../src/tls/sans-io/record-keys.ts'
+import { recordSuite } from '../../src/tls/sans-io/cipher-suites.ts'
+import { expandLabel, trafficKeys } from '../../src/tls/sans-io/record-keys.ts'
 import { sealRecord } from '../../src/tls/sans-io/record-protection.ts'
 import { openServerHandshake13 } from '../../src/tls/sans-io/server-handshake.ts'
 import { WirePort } from '../../src/tls/sans-io/wire-port.ts'
@@ -122,7 +123,7 @@ export class ReplayingServer implements WireEnd {
     const [hello, ...others] = recordsIn(this.#said)
     if (hello === undefined || others.length === 0 || this.#secret === null) return
     const { shown, proof, own } = this.#options
-    const opened = messagesIn(Buffer.from(openServerHandshake13(this.#said, this.#secret, SUITE)))
+    const opened = messagesIn(Buffer.from(openServerHandshake13(this.#said, Buffer.from(this.#secret, 'hex'), SUITE)))
     if (opened.at(-1)?.[0] !== FINISHED) return
 
     const clientHello = recordsIn(Buffer.concat(this.#heard))[0]?.bytes.subarray(5) ?? Buffer.alloc(0)

@@ -13,8 +13,8 @@ import { toPrefix } from './prefix-scope.ts'
 
 export async function planAmfora(identities: readonly Outgoing[], directory: string): Promise<ExportPlan> {
   const problems: ImportProblem[] = []
-  const certs: Record<string, string> = {}
-  const keys: Record<string, string> = {}
+  // By the name of the setting, where the files are but for their endings.
+  const settings = new Map<string, string>()
   const report = (identity: Outgoing, what: string): void => {
     const message = `${identity.certificate.fingerprint} ${what}`
     problems.push(problemAt('ERR_TLACACOCA_IDENTITY_SCOPE_UNSUPPORTED', {}, message))
@@ -24,23 +24,24 @@ export async function planAmfora(identities: readonly Outgoing[], directory: str
     for (const scope of identity.scopes) {
       const { name, isNarrower, problem } = settingOf(scope)
       if (problem !== null) report(identity, `is not in the configuration for ${scope}: ${problem}`)
-      else if (Object.hasOwn(certs, name)) report(identity, `is not in the configuration for ${scope}, another one is`)
+      else if (settings.has(name)) report(identity, `is not in the configuration for ${scope}, another one is`)
       else {
         const itself = isNarrower ? `, and not at ${scope} itself` : ''
         if (!scope.isWholeOrigin) {
-          report(identity, `is shown below ${scope} by Amfora since 1.10 only${itself}; earlier ones know whole sites`)
+          report(identity, `is shown below ${scope} by Amfora after 1.9 only${itself}; up to then it knows whole sites`)
         }
-        certs[name] = join(resolve(directory), `${fileName(identity)}.crt`)
-        keys[name] = join(resolve(directory), `${fileName(identity)}.key`)
+        settings.set(name, join(resolve(directory), fileName(identity)))
       }
     }
   }
   const { stringify } = await import('smol-toml')
+  const table = (ending: string): Record<string, string> =>
+    Object.fromEntries([...settings].map(([name, path]) => [name, `${path}${ending}`]))
   const files = identities.flatMap((identity) => [
     privateFile(join(directory, `${fileName(identity)}.key`), keyText(identity)),
     privateFile(join(directory, `${fileName(identity)}.crt`), certificateText(identity)),
   ])
-  const fragment = `${INTRODUCTION}${stringify({ auth: { certs, keys } })}\n`
+  const fragment = `${INTRODUCTION}${stringify({ auth: { certs: table('.crt'), keys: table('.key') } })}\n`
   return { files: [...files, privateFile(join(directory, 'amfora.toml'), fragment)], problems }
 }
 

@@ -10,6 +10,7 @@ import { openPrivateKey, publicHalf } from '../../certificate/private-key.ts'
 import { readPublicKeyInfo } from '../../certificate/public-key.ts'
 import { CertificateError, FileError, IdentityError, Pkcs12Error, PrivateKeyError } from '../../errors.ts'
 import { show } from '../../internal/arguments.ts'
+import { codeOf } from '../../internal/atomic-file.ts'
 import type { ImportPlace, ImportProblem, ImportProblemCode } from './imported-identity.ts'
 
 /** Far more than anybody has: certificates and keys together. */
@@ -49,7 +50,8 @@ export class ImportContext {
   /** Notes an error of this library as a problem. Every other error is a bug, and is thrown again. */
   reportError(error: unknown, place: ImportPlace): void {
     if (!isOrdinary(error)) throw error
-    this.report(error.code, place, adviceFor(error))
+    const what = error instanceof FileError ? fileTrouble(error, place) : adviceFor(error)
+    this.report(error.code, place, what)
   }
 
   /** Whether one more certificate or key is to be read. The first that is one too many is a problem. */
@@ -105,8 +107,18 @@ export function problemAt(code: ImportProblemCode, place: ImportPlace, what: str
 
 /** A file name for a message: as it is, unless something in it could be mistaken for something else. */
 function plain(file: string): string {
-  const shown = show(file)
-  return shown === `"${file}"` && !file.includes(': ') ? file : shown
+  // In pieces, because only the beginning of a long text is shown, and it is the end that tells files apart.
+  const shown = (file.match(/[\s\S]{1,80}/g) ?? []).map((piece) => show(piece).slice(1, -1)).join('')
+  return shown === file && !file.includes(': ') ? file : `"${shown}"`
+}
+
+/** What is wrong with a file, without its name if the place says it already. */
+function fileTrouble(error: FileError, { file }: ImportPlace): string {
+  const name = file === error.path ? 'it' : plain(error.path)
+  if (error.code === 'ERR_TLACACOCA_FILE_NOT_FOUND')
+    return name === 'it' ? 'there is no such file' : `there is no file ${name}`
+  const { cause, message, path } = error
+  return cause === undefined ? `${name} ${message.slice(path.length + 1)}` : `${name} cannot be read: ${codeOf(cause)}`
 }
 
 type Ordinary = CertificateError | FileError | Pkcs12Error | PrivateKeyError

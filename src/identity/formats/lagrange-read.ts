@@ -13,7 +13,8 @@ import { isMissing, SourceFolder } from './source-file.ts'
 
 const FOLDER = 'idents'
 const NOTES = 'idents.lgr'
-const MAX_ENTRIES = 20_000
+// More than twice as many as are read.
+const MAX_ENTRIES = 5_000
 /** A certificate or a key, with much to spare. */
 export const MAX_PEM_BYTES = 256 * 1024
 

@@ -50,17 +50,15 @@ export class SourceFolder {
    */
   async list(name: string, max: number): Promise<string[] | null> {
     const path = join(this.path, name)
-    const names: string[] = []
     try {
-      const folder = await opendirInside(path, await this.#resolve(path))
-      for await (const entry of folder) {
-        if (names.push(entry.name) > max) throw unreadable(path, `has more than ${max} files in it`)
-      }
+      const real = await this.#resolve(path)
+      const names = await reading(path, () => namesIn(real, max + 1))
+      if (names.length <= max) return names.sort()
     } catch (error) {
       if (isMissing(error)) return null
       throw error
     }
-    return names.sort()
+    throw unreadable(path, `has more than ${max} files in it`)
   }
 
   /**
@@ -82,8 +80,11 @@ export class SourceFolder {
   }
 }
 
-async function opendirInside(path: string, real: string) {
-  return reading(path, () => opendir(real))
+async function namesIn(folder: string, max: number): Promise<string[]> {
+  const names: string[] = []
+  // Leaving the loop closes the folder.
+  for await (const { name } of await opendir(folder)) if (names.push(name) === max) break
+  return names
 }
 
 async function readOpened(path: string, real: string, flags: number, maxBytes: number): Promise<Buffer> {
@@ -119,5 +120,5 @@ export function isMissing(error: unknown): boolean {
 }
 
 function unreadable(path: string, why: string): FileError {
-  return new FileError('ERR_TLACACOCA_FILE_UNREADABLE', path, `it ${why}`)
+  return new FileError('ERR_TLACACOCA_FILE_UNREADABLE', path, `${path} ${why}`)
 }

@@ -214,7 +214,8 @@ export function readLabel(label: unknown): string | null {
   if (label === undefined || label === null) return null
   requireString('label', label)
   if (label.length < 1 || label.length > 64 || /\p{C}|\p{Zl}|\p{Zp}/u.test(label)) {
-    throw new RangeError(`"label" expected 1 to 64 characters on one line, got ${show(label)}`)
+    const message = `the label ${show(label)} is not 1 to 64 characters on one line`
+    throw new IdentityError('ERR_TLACACOCA_IDENTITY_LABEL_INVALID', message)
   }
   return label
 }

@@ -178,6 +178,7 @@ export class IdentityRegistry {
    * Gives a certificate of the user's another label.
    *
    * @param label - 1 to 64 characters on one line; null for none.
+   * @throws {IdentityError} `IDENTITY_LABEL_INVALID`, or `IDENTITY_NOT_FOUND` if it is not the user's.
    */
   rename(by: Peer, credentialId: string, label: string | null): Promise<void> {
     return managing.rename(this.#context, by, credentialId, label)

@@ -10,7 +10,7 @@ import type { Fingerprint } from '../../certificate/fingerprint.ts'
 /** A value, or a promise of it. Whoever implements a store may answer at once; whoever calls it must await. */
 export type Awaitable<T> = T | Promise<T>
 
-/** Whether a certificate opens its user's account. Neither `superseded` nor `revoked` ever becomes anything else. */
+/** Whether a certificate opens its user's account. What is `superseded` or `revoked` never becomes `active` again. */
 export type CredentialStatus = 'active' | 'superseded' | 'revoked'
 
 /** How a certificate came to its user. */
@@ -154,6 +154,11 @@ export interface StoredAccount {
 /** The certificate became the user's. */
 export type LinkedOutcome = { readonly kind: 'linked' } & Linked
 
+/** It happened, and there is no more to say. */
+export interface Happened<What extends string> {
+  readonly kind: What
+}
+
 /** Nothing was changed, and why. */
 export interface NothingChanged<Reason extends string> {
   readonly kind: Reason
@@ -228,7 +233,7 @@ export interface SeenCredential {
  * 2. Each method that writes happens whole or not at all, and looks and writes in one step: of several that exclude each
  *    other, one happens, also between processes. What it answers is what holds when it answers, for everybody.
  * 3. A certificate belongs to one credential for ever. A handle belongs to one user for ever, also after `erase`. Rows of
- *    credentials are never deleted, and a status other than `active` is final.
+ *    credentials are never deleted, and none becomes active again.
  * 4. A certificate that becomes a credential waits for nothing any more: its link is gone.
  * 5. `settle` keeps the first value given for a name, and answers the value that is kept.
  * 6. A link code is redeemed at most once, before it expires, at its origin, and only while the credential that made it
@@ -261,7 +266,7 @@ export interface IdentityStore {
 
   register(registration: Registration): Awaitable<LinkedOutcome | NothingChanged<'already_linked' | 'handle_taken'>>
   rename(credentialId: string, userId: string, label: string | null): Awaitable<boolean>
-  addLinkCode(code: NewLinkCode): Awaitable<NothingChanged<'added' | 'not_active'>>
+  addLinkCode(code: NewLinkCode): Awaitable<Happened<'added'> | NothingChanged<'not_active'>>
   redeemLinkCode(redemption: Redemption): Awaitable<LinkedOutcome | NothingChanged<'already_linked' | 'invalid'>>
   completeReplacement(credentialId: string, at: number): Awaitable<void>
   /** A request of the same certificate that waits already is replaced, unless it is a recovery. */
@@ -275,7 +280,11 @@ export interface IdentityStore {
     at: number,
   ): Awaitable<LinkedOutcome | NothingChanged<'not_found' | 'not_active'>>
   /** Rejects a request, or vetoes a recovery. */
-  rejectLink(linkId: string, by: string, at: number): Awaitable<NothingChanged<'rejected' | 'not_found' | 'not_active'>>
+  rejectLink(
+    linkId: string,
+    by: string,
+    at: number,
+  ): Awaitable<Happened<'rejected' | 'vetoed'> | NothingChanged<'not_found' | 'not_active'>>
   renew(
     credential: NewCredential,
     at: number,
@@ -290,7 +299,11 @@ export interface IdentityStore {
     | NothingChanged<'not_found' | 'not_active' | 'last' | 'not_recoverable'>
   >
   /** Replaces all recovery codes of a user. */
-  putRecoveryCodes(by: string, codes: readonly string[], at: number): Awaitable<NothingChanged<'stored' | 'not_active'>>
+  putRecoveryCodes(
+    by: string,
+    codes: readonly string[],
+    at: number,
+  ): Awaitable<Happened<'stored'> | NothingChanged<'not_active'>>
   recover(
     request: RecoveryRequest,
   ): Awaitable<

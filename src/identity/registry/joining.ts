@@ -41,7 +41,7 @@ export type Recovery =
 export async function register(context: RegistryContext, peer: Peer, profile: Profile): Promise<LinkedIdentity> {
   requireOptions('profile', profile, ['handle', 'label'])
   const label = readLabel(profile.label)
-  const { presented } = await newcomer(context, peer)
+  const presented = await newcomer(context, peer)
   if (context.policy.registration === 'closed') {
     throw new IdentityError('ERR_TLACACOCA_IDENTITY_REGISTRATION_CLOSED', 'nobody can register here')
   }
@@ -96,7 +96,7 @@ export async function redeemLinkCode(
   requireString('code', code)
   requireOptions('options', options, ['label'])
   const label = readLabel(options.label)
-  const { presented } = await newcomer(context, peer)
+  const presented = await newcomer(context, peer)
   const { marks, sought } = presented
   await context.limit({ action: 'redeem', subject: { kind: 'certificate', id: sought.publicKey } })
   const outcome = await context.store.redeemLinkCode({
@@ -113,7 +113,7 @@ export async function redeemLinkCode(
 /** @internal */
 export async function requestLink(context: RegistryContext, peer: Peer, handle: string): Promise<PendingLink> {
   const { skeleton } = parseHandle(handle)
-  const { presented } = await newcomer(context, peer)
+  const presented = await newcomer(context, peer)
   const { marks, sought } = presented
   const handleKey = marks.of('handle', skeleton)
   await context.limit({ action: 'request_link', subject: { kind: 'certificate', id: sought.publicKey } })
@@ -152,15 +152,16 @@ export async function rejectLink(context: RegistryContext, by: Peer, linkId: str
   requireString('linkId', linkId)
   const { user, credential } = await actor(context, by)
   const outcome = await context.store.rejectLink(linkId, credential.id, context.now())
-  if (outcome.kind !== 'rejected') throw notFound('request')
-  context.emit({ kind: 'link_rejected', userId: user.id, credentialId: credential.id })
+  if (outcome.kind === 'not_found' || outcome.kind === 'not_active') throw notFound('request')
+  const kind = outcome.kind === 'vetoed' ? 'recovery_vetoed' : 'link_rejected'
+  context.emit({ kind, userId: user.id, credentialId: credential.id })
 }
 
 /** @internal */
 export async function recover(context: RegistryContext, peer: Peer, handle: string, code: string): Promise<Recovery> {
   requireString('code', code)
   const { skeleton } = parseHandle(handle)
-  const { presented } = await newcomer(context, peer)
+  const presented = await newcomer(context, peer)
   const { marks, sought } = presented
   // By certificate only. A limit for the account would be a way to keep its owner out, and 100 bits need none.
   await context.limit({ action: 'recover', subject: { kind: 'certificate', id: sought.publicKey } })
@@ -192,7 +193,7 @@ export async function recover(context: RegistryContext, peer: Peer, handle: stri
 
 /** @internal */
 export async function confirmSameKey(context: RegistryContext, peer: Peer): Promise<LinkedIdentity> {
-  const { presented } = await newcomer(context, peer)
+  const presented = await newcomer(context, peer)
   if (context.policy.sameKey === 'never') throw notFound('certificate with this key')
   const outcome = await context.store.renew(newCredential(context, presented, null), context.now())
   if (outcome.kind === 'linked') return linked(context, outcome, 'linked')
@@ -201,7 +202,7 @@ export async function confirmSameKey(context: RegistryContext, peer: Peer): Prom
 
 /** @internal */
 export async function rotate(context: RegistryContext, peer: Peer, statement: string): Promise<LinkedIdentity> {
-  const { presented } = await newcomer(context, peer)
+  const presented = await newcomer(context, peer)
   const { marks } = presented
   const at = context.now()
   const now = new Date(at)

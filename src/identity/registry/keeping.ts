@@ -3,6 +3,7 @@
 
 import type {
   CertificateMarks,
+  Happened,
   NewLinkCode,
   NothingChanged,
   Revocation,
@@ -55,7 +56,10 @@ export function rename(
   return true
 }
 
-export function addLinkCode(tables: IdentityTables, code: NewLinkCode): NothingChanged<'added' | 'not_active'> {
+export function addLinkCode(
+  tables: IdentityTables,
+  code: NewLinkCode,
+): Happened<'added'> | NothingChanged<'not_active'> {
   const maker = activeWithUser(tables, code.by)
   if (maker === null) return { kind: 'not_active' }
   tables.insertLinkCode(code)
@@ -112,7 +116,7 @@ export function revoke(
 export function putRecoveryCodes(
   tables: IdentityTables,
   { by, codes, at }: { by: string; codes: readonly string[]; at: number },
-): NothingChanged<'stored' | 'not_active'> {
+): Happened<'stored'> | NothingChanged<'not_active'> {
   const maker = activeWithUser(tables, by)
   if (maker === null) return { kind: 'not_active' }
   tables.deleteRecoveryCodesOf(maker.user.id)

@@ -3,6 +3,7 @@
 
 import type {
   CredentialSource,
+  Happened,
   IdentityHistoryEvent,
   LinkedOutcome,
   LinkRequest,
@@ -80,14 +81,15 @@ export function approveLink(
 export function rejectLink(
   tables: IdentityTables,
   { linkId, by, at }: { linkId: string; by: string; at: number },
-): NothingChanged<'rejected' | 'not_found' | 'not_active'> {
+): Happened<'rejected' | 'vetoed'> | NothingChanged<'not_found' | 'not_active'> {
   const rejecter = activeWithUser(tables, by)
   if (rejecter === null) return { kind: 'not_active' }
   const link = waitingFor(tables, linkId, rejecter.user.id, at)
   if (link === undefined) return { kind: 'not_found' }
   tables.deleteLink(linkId)
-  log(tables, at, rejecter.user.id, by, link.kind === 'recovery' ? 'recovery_vetoed' : 'link_rejected')
-  return { kind: 'rejected' }
+  const isVeto = link.kind === 'recovery'
+  log(tables, at, rejecter.user.id, by, isVeto ? 'recovery_vetoed' : 'link_rejected')
+  return { kind: isVeto ? 'vetoed' : 'rejected' }
 }
 
 export function recover(

@@ -19,23 +19,13 @@ export function recognise(context: RegistryContext, peer: Peer | null): Awaitabl
     : recogniseBy(context, peer, marks)
 }
 
-/** @internal The peer and its resolution, for whoever wants to add the certificate to an account. */
-export async function newcomer(
-  context: RegistryContext,
-  peer: Peer,
-): Promise<{ readonly presented: Presented; readonly resolution: Resolution & { kind: 'pending' | 'unknown' } }> {
+/** @internal A certificate that is nobody's yet, for whoever wants to add it to an account. */
+export async function newcomer(context: RegistryContext, peer: Peer): Promise<Presented> {
   requirePeer(peer)
   const resolution = await recognise(context, peer)
-  switch (resolution.kind) {
-    case 'known':
-      throw alreadyLinked()
-    case 'refused':
-      throw refusal(resolution.reason)
-    case 'anonymous':
-      throw new TypeError('"peer" expected a Peer, got null')
-    default:
-      return { presented: present(context, peer, await context.marks()), resolution }
-  }
+  if (resolution.kind === 'known') throw alreadyLinked()
+  if (resolution.kind === 'refused') throw refusal(resolution.reason)
+  return present(context, peer, await context.marks())
 }
 
 /** @internal The user who acts, and by which credential. */

@@ -5,7 +5,7 @@ import type { PeerVerifier } from '../../certificate/peer-verifier.ts'
 import { TrustStore } from '../../certificate/trust-store.ts'
 import { ConnectionError } from '../../errors.ts'
 import { requireFunction, requireOneOf, requireOptions, requireString, show } from '../../internal/arguments.ts'
-import { endpointFrom } from '../../names/endpoint.ts'
+import { type Endpoint, endpointFrom } from '../../names/endpoint.ts'
 import { canonicalHost } from '../../names/host.ts'
 import { authorities } from '../verifiers/authorities.ts'
 import { encodeProtocols } from './alpn.ts'
@@ -153,32 +153,51 @@ export class ClientTLS {
 }
 
 function readPlan(options: ClientTLSOptions): ClientPlan {
-  const { serverHostname, port, clientCertificateMode = 'eager', identityOverTls12 = 'refuse' } = options
+  const { serverHostname, port, identityOverTls12 = 'refuse' } = options
   requireString('serverHostname', serverHostname)
   const endpoint = endpointFrom(serverHostname, port)
   const settings = readTlsSettings(options, 'client')
-  requireOneOf('clientCertificateMode', clientCertificateMode, ['eager', 'restart'])
   requireOneOf('identityOverTls12', identityOverTls12, ['refuse', 'allow'])
-  const store = options.clientCertificateStore ?? null
-  if (store !== null) requireClientCertificateStore('clientCertificateStore', store)
+  const { store, mode } = requireStoreOptions(options)
 
   return {
-    ...credentialsFrom(store, clientCertificateMode, settings),
+    ...credentialsFrom(store, mode, settings),
     side: 'client',
     endpoint,
-    serverName: readServerName(options.serverName, endpoint.isAddress ? null : endpoint.host),
+    serverName: serverNameFor(endpoint, options.serverName),
     verifier: readVerifier(options),
     limits: settings.limits,
     timeouts: settings.timeouts,
     clock: settings.clock,
     identityInClear: () => {
       if (identityOverTls12 === 'allow') return
-      throw new ConnectionError(
-        'ERR_TLACACOCA_IDENTITY_WITHHELD',
-        `${endpoint} asks for a certificate by TLS 1.2, which would send it in clear; see the option identityOverTls12`,
-      )
+      throw identityWithheld(endpoint)
     },
   }
+}
+
+/** @internal Checks the two options that belong together. */
+export function requireStoreOptions({
+  clientCertificateStore: store = null,
+  clientCertificateMode: mode,
+}: {
+  readonly clientCertificateStore?: ClientCertificateStore | null
+  readonly clientCertificateMode?: 'eager' | 'restart'
+}): { readonly store: ClientCertificateStore | null; readonly mode: 'eager' | 'restart' } {
+  if (store !== null) requireClientCertificateStore('clientCertificateStore', store)
+  if (mode === undefined) return { store, mode: 'eager' }
+  requireOneOf('clientCertificateMode', mode, ['eager', 'restart'])
+  if (store === null)
+    throw new TypeError('"clientCertificateMode" says when to ask a "clientCertificateStore"; give one')
+  return { store, mode }
+}
+
+/** @internal */
+export function identityWithheld(endpoint: Endpoint): ConnectionError {
+  return new ConnectionError(
+    'ERR_TLACACOCA_IDENTITY_WITHHELD',
+    `${endpoint} asks for a certificate by TLS 1.2, which would send it in clear; see the option identityOverTls12`,
+  )
 }
 
 /** @internal What to show, from a store or from none. */
@@ -214,9 +233,9 @@ function readVerifier({ trustRoot, verifier, clock }: ClientTLSOptions): PeerVer
   return verifier
 }
 
-// RFC 6066 section 3: names only. An address in SNI is an error to some servers.
-function readServerName(given: string | null | undefined, fallback: string | null): string | null {
-  if (given === undefined) return fallback
+/** @internal What to ask for by SNI. RFC 6066 section 3: names only. An address is an error to some servers. */
+export function serverNameFor(endpoint: Endpoint, given: string | null | undefined): string | null {
+  if (given === undefined) return endpoint.isAddress ? null : endpoint.host
   if (given === null) return null
   requireString('serverName', given)
   const { host, isAddress } = canonicalHost(given)

@@ -30,7 +30,8 @@
 // 1. `peer` is null until the peer has been accepted. No plaintext is accepted from or given to the application before.
 // 2. Whatever arrives, no method hangs or throws anything but a TlacacocaError, or a TypeError for misuse.
 // 3. The end of the wire is no end of the data: without a close_notify it is a TruncatedError.
-// 4. What is kept in memory is bounded by `limits`, in every state.
+// 4. What a peer can make this side keep is bounded by `limits`, in every state; and so is what the application hands in
+//    before the connection is open.
 // 5. `wireClose` comes once, after the last `writeToWire`.
 //
 // Time: the connection asks its clock but sets no timer. `nextDeadline` says when `tick` should be called.
@@ -259,10 +260,9 @@ export class Connection implements AsyncDisposable {
     const done = (sent: boolean): void => {
       if (ends) this.#invalidate(sent ? endedByOurAlert(code) : alertUnavailable(code))
     }
+    this.#ending = ends
     // RFC 8446 section 6.1: whatever comes after a close_notify is ignored.
-    const possible = !(this.#finishing && this.#info !== null) && this.#sendAlert(resolved, code, done)
-    this.#ending = ends && possible
-    if (possible) return
+    if (!(this.#finishing && this.#info !== null) && this.#sendAlert(resolved, code, done)) return
     if (ends) this.#invalidate(alertUnavailable(code))
     throw alertUnavailable(code)
   }
@@ -305,6 +305,8 @@ export class Connection implements AsyncDisposable {
    * @param label - Which of the secrets, as registered for the purpose: up to 249 bytes.
    * @param context - What else it shall depend on. With TLS 1.2, an empty one differs from none.
    * @throws {InvalidatedError} If the connection is not open.
+   * @throws {ConnectionError} EXPORTER_UNAVAILABLE with a peer whose TLS 1.2 lacks extended_master_secret (RFC 7627
+   *   section 5.4): somebody in the middle could make two connections that have all their secrets in common.
    */
   exportKeyingMaterial(length: number, label: string, context?: Uint8Array): Uint8Array {
     // What HKDF-Expand can give by SHA-256 (RFC 5869 section 2.3), and HkdfLabel can hold (RFC 8446 section 7.1).
@@ -313,6 +315,12 @@ export class Connection implements AsyncDisposable {
     requireInteger('label.length', Buffer.byteLength(label), 1, 255 - 'tls13 '.length)
     if (context !== undefined) requireBytes('context', context)
     if (this.#engine === null || this.#info === null || this.#isOver()) throw new InvalidatedError('it is not open')
+    if (this.#info.version === 'TLSv1.2' && !this.#info.extensions.serverHello.includes('extended_master_secret')) {
+      throw new ConnectionError(
+        'ERR_TLACACOCA_EXPORTER_UNAVAILABLE',
+        'the peer speaks TLS 1.2 without extended_master_secret, so no secret belongs to this connection alone',
+      )
+    }
     const buffer = context === undefined ? undefined : Buffer.from(context)
     return this.#engine.tls.exportKeyingMaterial(length, label, buffer as Buffer)
   }
@@ -541,6 +549,7 @@ export class Connection implements AsyncDisposable {
   /** Invalidates the connection, after an alert that says why. */
   #refuse({ reason, alert }: Refusal): void {
     if (this.#isOver()) return
+    this.#ending = true
     // Whoever refuses names an alert and means the end, also by one that is usually a warning.
     const level = alert === AlertCode.user_canceled || alert === AlertCode.close_notify ? 'warning' : 'fatal'
     // If it cannot be sent there is nobody to tell: the program gets the reason in any case.

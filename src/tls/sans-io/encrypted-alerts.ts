@@ -7,9 +7,10 @@
 // all numbers that are left are tried, once. A wrong one opens nothing.
 
 import { AlertCode } from '../alert.ts'
+import { recordSuite } from './cipher-suites.ts'
 import type { Alert } from './clear-alerts.ts'
 import { readKeylog } from './keylog.ts'
-import { erase, type RecordKeys, recordSuite, trafficKeys, writeKeys12 } from './record-keys.ts'
+import { erase, type RecordKeys, trafficKeys, writeKeys12 } from './record-keys.ts'
 import { openRecord, sealedBytes } from './record-protection.ts'
 import { RecordWalker } from './record-walker.ts'
 import type { ServerHelloInfo } from './server-hello.ts'

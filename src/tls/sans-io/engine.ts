@@ -23,6 +23,8 @@ import { type CertificateRequestInfo, certificateRequestIn12, certificateRequest
 import { type Alert, ClearAlerts } from './clear-alerts.ts'
 import { EncryptedAlerts } from './encrypted-alerts.ts'
 import { HelloFilter } from './hello-filter.ts'
+import { readKeylog } from './keylog.ts'
+import { erase } from './record-keys.ts'
 import { RecordsOnDemand } from './records-on-demand.ts'
 import { openServerHandshake13 } from './server-handshake.ts'
 import { type ServerHelloInfo, ServerHelloTap } from './server-hello.ts'
@@ -73,7 +75,7 @@ export class Engine {
   readonly #filter: HelloFilter | null
   /** What a server has sent until it was proven, and the secret of TLS 1.3 that opens it: see `certificateRequest`. */
   #serverFlight: Uint8Array[] = []
-  #serverSecret: string | null = null
+  #serverSecret: Buffer | null = null
   #gate: 'filtering' | 'open' | 'holding' | 'closed'
   #held: Buffer[] = []
   #confirmHeld: (() => void) | null = null
@@ -193,13 +195,28 @@ export class Engine {
   /** Sends what is written and a close_notify. `done` is called when the wire has taken it. */
   end(done: () => void): void {
     const end = (): void => {
-      this.#inOrder(() => {
-        this.tls.end(done)
-      })
+      this.#inOrder(() => this.#endInOrder(done))
     }
     // To shut down, Node makes OpenSSL read on and throw away what it finds.
     if (this.#feeding) this.#endAfterFeeding = end
     else end()
+  }
+
+  #endInOrder(done: () => void): void {
+    let hasLeft = false
+    const tell = (): void => {
+      if (hasLeft) return
+      hasLeft = true
+      done()
+    }
+    const saidBefore = this.#saidAlert
+    this.#saidAlert = false
+    this.tls.end(tell)
+    const saysIt = this.#saidAlert
+    this.#saidAlert ||= saidBefore
+    // It is the last that OpenSSL says, and Node takes some turns of the event loop to tell. Meanwhile the peer would
+    // wait for the end of the wire.
+    if (saysIt && this.#unsent === 0) tell()
   }
 
   /**
@@ -224,8 +241,7 @@ export class Engine {
   /** Opens the gate. What was held leaves first. */
   release(): void {
     if (this.#gate === 'closed') return
-    this.#serverFlight = []
-    this.#serverSecret = null
+    this.#forgetFlight()
     const held = this.#filter === null ? this.#held : [this.#filter.takeWaiting()]
     const confirm = this.#confirmHeld
     this.#held = []
@@ -237,8 +253,9 @@ export class Engine {
   }
 
   /**
-   * Sends alerts that the peer will read, as soon as everything written before has left. If they had to be encrypted,
-   * what OpenSSL might say after them would not be understood any more: then the connection must end here.
+   * Sends alerts that the peer will read, as soon as everything written before has left. Nothing of OpenSSL's leaves
+   * behind a fatal one or a close_notify. A warning must not be sent once TLS encrypts, where OpenSSL would go on with a
+   * number in the sequence that is taken.
    *
    * @param done - Called when they have left (true), or turned out not to be possible when their turn came (false).
    * @returns Whether it is possible; if not, `done` is not called.
@@ -303,8 +320,7 @@ export class Engine {
     this.#encryptedAlerts.keylog(line)
     this.#records.keylog(line)
     if (!this.#options.recordsServerFlight) return
-    const [label, , secret] = line.toString('latin1').trim().split(' ')
-    if (label === 'SERVER_HANDSHAKE_TRAFFIC_SECRET' && secret !== undefined) this.#serverSecret = secret
+    this.#serverSecret ??= readKeylog(line, ['SERVER_HANDSHAKE_TRAFFIC_SECRET'])?.secret ?? null
   }
 
   #readServer(bytes: Uint8Array): void {
@@ -459,6 +475,9 @@ export class Engine {
       if (record === null) return false
       sealed.push(record)
     }
+    // Before it leaves: whoever sends it may call in again, and what OpenSSL had to say then would be sealed under the
+    // same key and number.
+    if (alerts.some(isLast)) this.#close()
     this.#sink.wire(sealed, nothing)
     return true
   }
@@ -469,11 +488,21 @@ export class Engine {
     this.#early = []
     this.#confirmHeld = null
     this.#filter?.takeWaiting()
-    this.#serverFlight = []
-    this.#serverSecret = null
+    this.#forgetFlight()
     this.#encryptedAlerts.forget()
     this.#records.forget()
   }
+
+  #forgetFlight(): void {
+    this.#serverFlight = []
+    erase(this.#serverSecret)
+    this.#serverSecret = null
+  }
+}
+
+/** Whether an alert is the end of what this side says. */
+function isLast({ level, code }: Alert): boolean {
+  return level === 'fatal' || code === AlertCode.close_notify
 }
 
 function nothing(): void {}

@@ -3,13 +3,13 @@
 import {
   AlertUnavailableError,
   BadTLSDataError,
-  ChainError,
+  CertificateChangedError,
+  CertificateError,
   ConnectionError,
-  ContextError,
-  InvalidatedError,
+  InvalidNameError,
+  NotTrustedError,
   PeerRefusedError,
   TLSAlertError,
-  TlacacocaError,
   VerificationRefused,
 } from '../../errors.ts'
 import { show } from '../../internal/arguments.ts'
@@ -60,10 +60,12 @@ function alertFor(reason: Error): number {
   if (reason instanceof PeerRefusedError) return alertForProblem(reason.reason)
   if (reason instanceof ConnectionError && reason.code === 'ERR_TLACACOCA_IDENTITY_WITHHELD')
     return AlertCode.user_canceled
-  // RFC 8446 section 6.2: an error unrelated to the peer. That a check has failed is no news for it.
-  const isOurs = reason instanceof ChainError || reason instanceof ContextError || reason instanceof InvalidatedError
-  return reason instanceof TlacacocaError && !isOurs ? AlertCode.certificate_unknown : AlertCode.internal_error
+  const isAboutPeer = ABOUT_PEERS.some((kind) => reason instanceof kind)
+  // RFC 8446 section 6.2: an error unrelated to the peer, such as a file or a store that cannot be read.
+  return isAboutPeer ? AlertCode.certificate_unknown : AlertCode.internal_error
 }
+
+const ABOUT_PEERS = [CertificateChangedError, NotTrustedError, CertificateError, InvalidNameError]
 
 /** The alert for a problem with a certificate, by its word: one of path validation, or of any verifier. */
 export function alertForProblem(problem: string): number {

@@ -20,18 +20,10 @@
 // overwritten when they are superseded, and by `forget`.
 
 import type { AlertLevel } from '../../errors.ts'
+import { type RecordSuite, recordSuite } from './cipher-suites.ts'
 import { readKeylog } from './keylog.ts'
 import { MessageBoundaries } from './message-boundaries.ts'
-import {
-  erase,
-  hasExplicitNonce,
-  nextTrafficSecret,
-  type RecordKeys,
-  type RecordSuite,
-  recordSuite,
-  trafficKeys,
-  writeKeys12,
-} from './record-keys.ts'
+import { erase, hasExplicitNonce, nextTrafficSecret, type RecordKeys, trafficKeys, writeKeys12 } from './record-keys.ts'
 import { EXPLICIT_NONCE_BYTES, openRecord, recordHeader, sealedBytes, sealRecord } from './record-protection.ts'
 import { RecordWalker } from './record-walker.ts'
 import type { ServerHelloInfo } from './server-hello.ts'

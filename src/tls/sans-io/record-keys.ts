@@ -5,18 +5,7 @@
 // on anything or proves anything.
 
 import { createHmac } from 'node:crypto'
-import type { TLSVersion } from '../../certificate/peer.ts'
-
-export type Aead = 'aes-128-gcm' | 'aes-256-gcm' | 'chacha20-poly1305'
-export type Hash = 'sha256' | 'sha384'
-
-/** What a cipher suite says about records. */
-export interface RecordSuite {
-  readonly version: TLSVersion
-  readonly aead: Aead
-  /** The hash of the key derivation, not of any certificate. */
-  readonly hash: Hash
-}
+import type { Aead, Hash, RecordSuite } from './cipher-suites.ts'
 
 /** What one side seals its records with. Both buffers are secret: see {@link erase}. */
 export interface RecordKeys {
@@ -24,11 +13,6 @@ export interface RecordKeys {
   readonly key: Buffer
   /** 12 bytes; the 4 bytes of salt for AES-GCM in TLS 1.2, where 8 more travel with each record. */
   readonly iv: Buffer
-}
-
-/** A suite by its number at IANA; null for what this library does not speak. */
-export function recordSuite(number: number): RecordSuite | null {
-  return SUITES.get(number) ?? null
 }
 
 /** The keys of records in TLS 1.3, from the secret of one direction (RFC 8446 section 7.3). */
@@ -123,23 +107,3 @@ const NONCE_BYTES = 12
 const SALT_BYTES = 4
 const EMPTY = new Uint8Array(0)
 const KEY_BYTES: Readonly<Record<Aead, number>> = { 'aes-128-gcm': 16, 'aes-256-gcm': 32, 'chacha20-poly1305': 32 }
-
-const SUITES: ReadonlyMap<number, RecordSuite> = new Map(
-  (
-    [
-      [0x1301, 'TLSv1.3', 'aes-128-gcm', 'sha256'],
-      [0x1302, 'TLSv1.3', 'aes-256-gcm', 'sha384'],
-      [0x1303, 'TLSv1.3', 'chacha20-poly1305', 'sha256'],
-      // With ECDHE and ECDSA, ECDHE and RSA, DHE and RSA.
-      [0xc02b, 'TLSv1.2', 'aes-128-gcm', 'sha256'],
-      [0xc02f, 'TLSv1.2', 'aes-128-gcm', 'sha256'],
-      [0x009e, 'TLSv1.2', 'aes-128-gcm', 'sha256'],
-      [0xc02c, 'TLSv1.2', 'aes-256-gcm', 'sha384'],
-      [0xc030, 'TLSv1.2', 'aes-256-gcm', 'sha384'],
-      [0x009f, 'TLSv1.2', 'aes-256-gcm', 'sha384'],
-      [0xcca9, 'TLSv1.2', 'chacha20-poly1305', 'sha256'],
-      [0xcca8, 'TLSv1.2', 'chacha20-poly1305', 'sha256'],
-      [0xccaa, 'TLSv1.2', 'chacha20-poly1305', 'sha256'],
-    ] as const
-  ).map(([number, version, aead, hash]) => [number, { version, aead, hash }]),
-)

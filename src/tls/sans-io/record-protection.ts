@@ -2,7 +2,8 @@
 // our own choice, for which OpenSSL has no words, and a look into records of which Node tells nothing.
 
 import { createCipheriv, createDecipheriv } from 'node:crypto'
-import { type Aead, hasExplicitNonce, type RecordKeys, type RecordSuite } from './record-keys.ts'
+import type { Aead, RecordSuite } from './cipher-suites.ts'
+import { hasExplicitNonce, type RecordKeys } from './record-keys.ts'
 
 /** The contents of a record: its type, such as 21 for an alert, and its bytes. */
 export interface RecordContent {

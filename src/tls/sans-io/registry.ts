@@ -1,12 +1,8 @@
 // The names of the numbers that two sides agree on, from the registry of IANA ("Transport Layer Security (TLS)
 // Parameters", RFC 8447), for messages and logs. Groups are called what users of OpenSSL and Node call them.
 
-import { type CipherSuite, COMMON_SUITES, FINITE_FIELD_SUITES, SUITES } from './cipher-suites.ts'
+import { suiteOf } from './cipher-suites.ts'
 import { groupCode, NAMED_GROUPS } from './named-groups.ts'
-
-const SUITE_OF: ReadonlyMap<number, CipherSuite> = new Map(
-  [...COMMON_SUITES, ...FINITE_FIELD_SUITES].map((suite) => [SUITES[suite].code, suite]),
-)
 
 const GROUPS: ReadonlyMap<number, string> = new Map([
   ...NAMED_GROUPS.map((group): [number, string] => [groupCode(group), group]),
@@ -55,11 +51,6 @@ const EXTENSIONS: Readonly<Record<number, string>> = {
   50: 'signature_algorithms_cert',
   51: 'key_share',
   65281: 'renegotiation_info',
-}
-
-/** The cipher suite that has this number, if it is one of those that this library speaks. */
-export function suiteOf(id: number): CipherSuite | null {
-  return SUITE_OF.get(id) ?? null
 }
 
 /** The name of a group for the key exchange, such as `X25519` or `P-256`; the number, as `0x2a2a`, if it has none. */

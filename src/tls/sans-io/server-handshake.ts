@@ -1,8 +1,8 @@
 // What a server of TLS 1.3 says in its handshake under encryption, such as its wish for a certificate. OpenSSL reads it
 // and tells Node nothing; who keeps the bytes and has the secret can read it as well.
 
-import { fromHex } from './keylog.ts'
-import { erase, recordSuite, trafficKeys } from './record-keys.ts'
+import { recordSuite } from './cipher-suites.ts'
+import { erase, trafficKeys } from './record-keys.ts'
 import { openRecord } from './record-protection.ts'
 import { RecordWalker } from './record-walker.ts'
 
@@ -16,16 +16,13 @@ const MAX_BYTES = 262_144
  * in clear is passed over; what does not open, or goes beyond 256 KiB, ends them.
  *
  * @param records - Everything that came from the server, from its first byte.
- * @param secretHex - The `SERVER_HANDSHAKE_TRAFFIC_SECRET` of Node's 'keylog' event.
+ * @param secret - The `SERVER_HANDSHAKE_TRAFFIC_SECRET` of Node's 'keylog' event.
  * @param cipherSuite - The number of the suite that the server chose.
- * @throws {RangeError} If the suite is none of TLS 1.3, or the secret is none.
+ * @throws {RangeError} If the suite is none of TLS 1.3.
  */
-export function openServerHandshake13(records: Uint8Array, secretHex: string, cipherSuite: number): Uint8Array {
+export function openServerHandshake13(records: Uint8Array, secret: Uint8Array, cipherSuite: number): Uint8Array {
   const suite = recordSuite(cipherSuite)
   if (suite?.version !== 'TLSv1.3') throw new RangeError(`"cipherSuite" expected one of TLS 1.3, got ${cipherSuite}`)
-  const secret = fromHex(Buffer.from(secretHex, 'latin1'))
-  // Not shown: it may be a secret with a mistake in it.
-  if (secret === null) throw new RangeError('"secretHex" expected hexadecimal digits')
   const keys = trafficKeys(suite, secret)
   const parts: Uint8Array[] = []
   let bytes = 0
@@ -42,6 +39,6 @@ export function openServerHandshake13(records: Uint8Array, secretHex: string, ci
     },
   )
   walker.walk(records)
-  erase(secret, keys)
+  erase(keys)
   return Buffer.concat(parts)
 }

@@ -6,8 +6,8 @@
 // HelloRetryRequest has the form of a ServerHello and is none.
 
 import type { TLSVersion } from '../../certificate/peer.ts'
+import { suiteOf } from './cipher-suites.ts'
 import { type HandshakeEvent, HandshakeStream } from './handshake-stream.ts'
-import { suiteOf } from './registry.ts'
 import { type Extensions, readExtension, splitExtensions, WireReader } from './wire-reader.ts'
 
 /** What a server chose among the offers of a client. */

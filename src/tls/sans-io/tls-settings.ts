@@ -93,7 +93,8 @@ export const DEFAULT_LIMITS: Limits = {
   maxBufferedBytes: 1_048_576,
 }
 
-const DEFAULT_TIMEOUTS: Timeouts = {
+/** @internal */
+export const DEFAULT_TIMEOUTS: Timeouts = {
   handshakeMs: 10_000,
   // A person may be asked.
   verifyMs: 30_000,

@@ -1,7 +1,8 @@
-// One end of TLS connections, in a process of its own: it is told what to serve, what to do as a client, and asked what
-// that took. Only what is named `node:tls` here is without our library. See `tls-processes.ts` for who tells it.
+// One end of TLS connections, in a process of its own: it is told what to serve and what to do as a client. What is named
+// after `node:tls` is without our library, but for the policy, so that all do the same cryptography. `tls-processes.ts`
+// starts it.
 import { once } from 'node:events'
-import { connect as connectTcp, type AddressInfo, type Socket } from 'node:net'
+import { type AddressInfo, connect as connectTcp } from 'node:net'
 import type { Duplex } from 'node:stream'
 import tls from 'node:tls'
 import { endpointFrom } from 'tlacacoca'
@@ -25,10 +26,12 @@ export interface Scenario {
   readonly clientCertificate: boolean
 }
 
-export type ServerKind = 'node:tls' | 'createServer' | 'createSecureServer'
-export type ClientKind = 'node:tls' | 'tlsDuplex' | 'connect'
+/** `node:tls and a look` asks Node for the peer's fingerprint, as whoever pins certificates has to. */
+type Bare = 'node:tls' | 'node:tls and a look'
+export type ServerKind = Bare | 'createServer' | 'createSecureServer'
+export type ClientKind = Bare | 'tlsDuplex' | 'connect'
 
-/** `greet`: say one byte. `idle`: say nothing. `bulk`: do what the client asks for, see `serveBulk`. */
+/** What a server does: say one byte, say nothing, or do what the client asks for. */
 export type Role = 'greet' | 'idle' | 'bulk'
 
 export interface Credentials {
@@ -44,19 +47,19 @@ export interface Visits {
   readonly atOnce: number
 }
 
-export interface Bulk {
+export interface Transfer {
   readonly kind: ClientKind
   readonly scenario: Scenario
   readonly port: number
   readonly direction: 'up' | 'down'
   readonly bytes: number
+  /** How many are written at a time. */
   readonly chunk: number
 }
 
 export interface Memory {
   readonly rss: number
   readonly heapUsed: number
-  readonly external: number
 }
 
 let credentials: Credentials
@@ -76,31 +79,25 @@ export const commands = {
     await Promise.all(Array.from({ length: Math.min(atOnce, count) }, one))
   },
   transfer,
+  /** Opens connections that stay. */
   async hold({ kind, scenario, port, count }: Omit<Visits, 'atOnce'>): Promise<void> {
     const open = await opener(kind, scenario, port)
     for (let i = 0; i < count; i++) {
       const stream = await open()
       held.push(stream)
       stream.on('error', () => {})
-      await established(stream)
+      if (stream instanceof tls.TLSSocket) await once(stream, 'secureConnect')
     }
-  },
-  async letGo(): Promise<void> {
-    for (const stream of held.splice(0)) stream.destroy()
-  },
-  /** The time that this process has used both cores for, in microseconds. */
-  async cpu(): Promise<number> {
-    const { user, system } = process.cpuUsage()
-    return user + system
   },
   async memory(): Promise<Memory> {
     for (let i = 0; i < 4; i++) {
       globalThis.gc?.()
       await new Promise((resolve) => setImmediate(resolve))
     }
-    const { rss, heapUsed, external } = process.memoryUsage()
-    return { rss, heapUsed, external }
+    const { rss, heapUsed } = process.memoryUsage()
+    return { rss, heapUsed }
   },
+  /** How many connections are open on the serving side. */
   async connections(): Promise<number> {
     return serving
   },
@@ -117,9 +114,8 @@ const BYTE = Buffer.from('!')
 async function listen(kind: ServerKind, scenario: Scenario, role: Role): Promise<number> {
   const { cert, key } = credentials.server
   const asks = scenario.clientCertificate
-  if (kind === 'node:tls') {
-    // The policy of the library, so that both do the same cryptography.
-    const options: tls.TlsOptions = {
+  if (kind === 'node:tls' || kind === 'node:tls and a look') {
+    const options = {
       ...policyOptions(scenario.version),
       maxVersion: scenario.version,
       cert,
@@ -127,8 +123,12 @@ async function listen(kind: ServerKind, scenario: Scenario, role: Role): Promise
       ca: [],
       requestCert: asks,
       rejectUnauthorized: false,
+      noDelay: true,
     }
-    const server = tls.createServer({ ...options, noDelay: true } as tls.TlsOptions, (socket) => serve(socket, role))
+    const server = tls.createServer(options, (socket) => {
+      if (kind === 'node:tls and a look') void socket.getPeerCertificate().fingerprint256
+      serve(socket, role)
+    })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     return (server.address() as AddressInfo).port
@@ -147,7 +147,10 @@ function serve(stream: Duplex, role: Role): void {
   serving++
   stream.on('error', () => {})
   stream.once('close', () => serving--)
-  if (role === 'bulk') return serveBulk(stream)
+  if (role === 'bulk') {
+    serveBulk(stream)
+    return
+  }
   stream.once('end', () => stream.end())
   stream.resume()
   if (role === 'greet') stream.write(BYTE)
@@ -174,14 +177,14 @@ function serveBulk(stream: Duplex): void {
 function pour(stream: Duplex, bytes: number, chunk: number): void {
   const block = Buffer.alloc(chunk, 7)
   let left = bytes
-  const on = (): void => {
+  const more = (): void => {
     while (left > 0) {
       left -= chunk
       if (!stream.write(block)) break
     }
-    if (left > 0) stream.once('drain', on)
+    if (left > 0) stream.once('drain', more)
   }
-  on()
+  more()
 }
 
 // Visiting
@@ -201,10 +204,22 @@ const openers = new Map<string, () => Promise<Duplex>>()
 async function makeOpener(kind: ClientKind, scenario: Scenario, port: number): Promise<() => Promise<Duplex>> {
   const { version, clientCertificate } = scenario
   const identity = clientCertificate ? credentials.client : null
-  if (kind === 'node:tls') {
-    const secureContext = tls.createSecureContext({ ...policyOptions(version), maxVersion: version, ca: [], ...identity })
-    const options = { host: '127.0.0.1', port, secureContext, rejectUnauthorized: false, servername: 'localhost' }
-    return async () => tls.connect({ ...options, noDelay: true } as tls.ConnectionOptions)
+  if (kind === 'node:tls' || kind === 'node:tls and a look') {
+    const options = {
+      host: '127.0.0.1',
+      port,
+      secureContext: tls.createSecureContext({ ...policyOptions(version), maxVersion: version, ca: [], ...identity }),
+      rejectUnauthorized: false,
+      servername: 'localhost',
+      noDelay: true,
+    }
+    return async () => {
+      const socket = tls.connect(options)
+      if (kind === 'node:tls and a look') {
+        socket.once('secureConnect', () => void socket.getPeerCertificate().fingerprint256)
+      }
+      return socket
+    }
   }
   const verify = pins([credentials.server.fingerprint])
   if (kind === 'connect') {
@@ -223,11 +238,7 @@ async function makeOpener(kind: ClientKind, scenario: Scenario, port: number): P
     identityOverTls12: 'allow',
     ...(chain === null ? {} : { clientCertificateStore: new SingleClientCertificate(chain) }),
   })
-  return async () => tlsDuplex(dial(port), client)
-}
-
-function dial(port: number): Socket {
-  return connectTcp({ host: '127.0.0.1', port, allowHalfOpen: true, noDelay: true })
+  return async () => tlsDuplex(connectTcp({ host: '127.0.0.1', port, allowHalfOpen: true, noDelay: true }), client)
 }
 
 /** A connection from its beginning to a polite end: handshake, one byte, close_notify from both sides. */
@@ -239,21 +250,13 @@ function visit(stream: Duplex): Promise<void> {
   })
 }
 
-async function established(stream: Duplex): Promise<void> {
-  if (stream instanceof tls.TLSSocket) await once(stream, 'secureConnect')
-  else if ('established' in stream) await stream.established
-}
-
-const loaders = new Map<string, Promise<Duplex>>()
+const carriers = new Map<string, Promise<Duplex>>()
 
 /** Moves bytes over a connection that stays. */
-async function transfer({ kind, scenario, port, direction, bytes, chunk }: Bulk): Promise<void> {
-  const key = `${kind} ${scenario.version} ${port}`
-  let opening = loaders.get(key)
-  if (opening === undefined) {
-    opening = opener(kind, scenario, port).then((open) => open())
-    loaders.set(key, opening)
-  }
+async function transfer({ kind, scenario, port, direction, bytes, chunk }: Transfer): Promise<void> {
+  const key = `${kind} ${port}`
+  const opening = carriers.get(key) ?? opener(kind, scenario, port).then((open) => open())
+  carriers.set(key, opening)
   const stream = await opening
   const header = Buffer.alloc(HEADER)
   header[0] = direction === 'up' ? 0 : 1

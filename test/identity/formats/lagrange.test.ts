@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { mkdir, readdir, rename, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -303,9 +304,31 @@ describe('links and pipes', () => {
   })
 })
 
-it('shows a file name in a message so that no terminal obeys it', async () => {
-  const folder = await lagrange({ 'idents/\x1b[2J.crt': ana.certPem, 'idents.lgr': lgr() })
+it('shows a file name in a message so that no terminal obeys it, and so that its end can be read', async () => {
+  const long = 'n'.repeat(100)
+  const folder = await lagrange({
+    'idents/\x1b[2J.crt': ana.certPem,
+    'idents/\x1b[3J.crt': 'x'.repeat(300_000),
+    'idents/\x1b[3J.key': ana.keyPem,
+    [`idents/${long}-end.crt`]: ana.certPem,
+    'idents.lgr': lgr(),
+  })
   const { problems } = await readIdentities({ lagrange: folder })
-  expect(problems).toHaveLength(1)
-  expect(problems[0]?.message).not.toMatch(/\x1b/)
+  expect(problems.map(({ code }) => code.replace('ERR_TLACACOCA_', ''))).toEqual([
+    'IDENTITY_KEY_MISSING',
+    'FILE_UNREADABLE',
+    'IDENTITY_KEY_MISSING',
+  ])
+  for (const { message } of problems) expect(message).not.toMatch(/[\x00-\x1f]/)
+  expect(problems[1]?.message).toMatch(/\[3J\.crt": it is larger than 262144 bytes$/)
+  expect(problems[2]?.message).toContain(`${long}-end.crt: `)
+})
+
+it('reads no more files than a folder of identities has', async () => {
+  const folder = await lagrange({})
+  for (let i = 0; i <= 5_000; i++) writeFileSync(join(folder, `idents/${i}`), '')
+  await expect(readIdentities({ lagrange: folder })).rejects.toMatchObject({
+    code: 'ERR_TLACACOCA_FILE_UNREADABLE',
+    message: expect.stringContaining('more than 5000 files'),
+  })
 })

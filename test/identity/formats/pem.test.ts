@@ -1,5 +1,7 @@
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { formatPem } from '../../../src/certificate/pem.ts'
 import { readIdentities } from '../../../src/identity/formats/read-identities.ts'
@@ -186,6 +188,19 @@ it('opens no more than 32 encrypted keys', async () => {
   expect(codes(problems)).toContain('IDENTITY_FORMAT_EXCESSIVE')
 })
 
+it('does not sign with an RSA key that takes long to sign with', async () => {
+  const jwk = generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey.export({ format: 'jwk' })
+  // No such key was ever made; only its size counts.
+  const n = Buffer.alloc(8200 / 8, 0xff).toString('base64url')
+  const huge = createPrivateKey({ key: { ...jwk, n }, format: 'jwk' })
+    .export({ format: 'pem', type: 'pkcs8' })
+    .toString()
+  const { found, problems } = await read(huge + ben.certPem + ben.keyPem)
+  expect(found).toEqual([ben.certificate.fingerprint])
+  expect(problems).toMatchObject([{ code: 'ERR_TLACACOCA_IDENTITY_FORMAT_EXCESSIVE', line: 1 }])
+  expect(problems[0]?.message).toContain('8200 bits')
+})
+
 it('lists no more than a thousand problems', async () => {
   const { problems } = await read('-----BEGIN X-----\nAA==\n-----END X-----\n'.repeat(3_000))
   expect(problems).toHaveLength(1_001)
@@ -218,4 +233,18 @@ it('calls a passphrase of the wrong type a mistake of the program, without showi
   const failure = readIdentities({ pem: '' }, { passphrase: 4711 as never })
   await expect(failure).rejects.toThrow(/^"passphrase" expected a string or bytes/)
   await expect(failure).rejects.not.toThrow(/4711/)
+})
+
+it('loses nobody by damage to somebody else, whatever it is', async () => {
+  const before = ana.certPem + ana.keyPem
+  const damage = fc.record({ at: fc.nat(before.length - 1), length: fc.nat(80), text: fc.string({ maxLength: 20 }) })
+  await fc.assert(
+    fc.asyncProperty(damage, async ({ at, length, text }) => {
+      const damaged = before.slice(0, at) + text + before.slice(Math.min(at + length, before.length - 1))
+      const { found, problems } = await read(damaged + ben.certPem + ben.keyPem)
+      expect(found).toContain(ben.certificate.fingerprint)
+      expect(found.length).toBeLessThanOrEqual(2)
+      for (const { message } of problems) expect(message).not.toMatch(/[\x00-\x1f]/)
+    }),
+  )
 })

@@ -66,6 +66,17 @@ describe('the database', () => {
     for (const text of ['handle-of-somebody-erased', 'label-of-erased']) expect(contents.includes(text)).toBe(false)
   })
 
+  it('keeps nothing of what was deleted in its free space', async () => {
+    const { path, ana, bo } = await written({})
+    const registry = await IdentityRegistry.open({ path, origin: 'example.org:1965' })
+    const { id } = (await registry.findUser('ana')) ?? { id: '' }
+    await registry.eraseUser(id)
+    await registry.close()
+    const contents = readFileSync(path).toString('latin1')
+    // Ana's certificate, and the one whose request waited for her.
+    for (const each of [ana, bo]) expect(contents.includes(each.certificate.fingerprint)).toBe(false)
+  })
+
   it('with two peppers has nothing in common', async () => {
     const ana = person()
     const marks = async (with_: Uint8Array) => {

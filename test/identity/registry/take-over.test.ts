@@ -185,6 +185,7 @@ describe('by a recovery', () => {
     clock.advance(72 * HOUR - 1)
     expect(await registry.resolve(thief)).toMatchObject({ kind: 'pending' })
     await registry.rejectLink(phone, (await registry.account(phone)).pending[0]?.id ?? '')
+    expect(events.at(-1)).toMatchObject({ kind: 'recovery_vetoed' })
     clock.advance(1)
     expect(await registry.resolve(thief)).toMatchObject({ kind: 'unknown' })
     expect(await refusalOf(registry.recover(thief, 'ana', code))).toBe('IDENTITY_CODE_INVALID')

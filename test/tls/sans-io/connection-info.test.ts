@@ -3,7 +3,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
+import { inspect } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { pemOf } from '../../../src/certificate/keyed-chain.ts'
 import { extensionName } from '../../../src/tls/sans-io/registry.ts'
 import { ServerCertificateChain } from '../../../src/tls/sans-io/server-certificates.ts'
 import type { ServerTLS } from '../../../src/tls/sans-io/server-tls.ts'
@@ -34,6 +36,22 @@ import {
 } from '../../support/sans-io-world.ts'
 import { hasOpenssl } from '../../support/tls-clients.ts'
 
+// OpenSSL's SSL_OP_NO_EXTENDED_MASTER_SECRET, for which Node has no name.
+const NO_EXTENDED_MASTER_SECRET = 1
+
+it('derives no secret that somebody in the middle might share', async () => {
+  const wire = againstNodeClient({
+    server: serverTls(only('TLSv1.2')),
+    node: nodeClient({ secureOptions: NO_EXTENDED_MASTER_SECRET }),
+  })
+  await wire.until(() => isOpen(wire.server))
+  const { connection } = wire.server
+  expect(connection.info?.extensions.serverHello).not.toContain('extended_master_secret')
+  expect(() => connection.exportKeyingMaterial(32, 'EXPORTER-one')).toThrow(
+    expect.objectContaining({ code: 'ERR_TLACACOCA_EXPORTER_UNAVAILABLE' }),
+  )
+})
+
 describe.each(VERSIONS)('the facts of a connection by %s', (version) => {
   it('are the same at both ends', async () => {
     const wire = await openPair({
@@ -53,6 +71,27 @@ describe.each(VERSIONS)('the facts of a connection by %s', (version) => {
     expect(server?.extensions.clientHello).toEqual(server?.clientHello?.extensions.map(extensionName))
     expect(server?.extensions.clientHello).toContain('server_name')
     expect(server?.clientHello?.alpn).toEqual(['one', 'two'])
+  })
+
+  it('and all else that can be looked at hold no secret', async () => {
+    const client = clientTls({ ...only(version), ...withIdentity() })
+    const server = serverTls({ clientCertificates: 'request' })
+    const wire = await openPair({ client, server })
+    const ends = [wire.client.connection, wire.server.connection]
+    const secrets = [clientChain, serverChain].map((chain) => pemOf(chain).key.split('\n')[1] as string)
+    for (const shown of [
+      client,
+      server,
+      clientChain,
+      serverChain,
+      ...ends.flatMap((end) => [end, end.info, end.peer]),
+    ]) {
+      const text = inspect(shown, { showHidden: true, depth: 30, maxArrayLength: null, maxStringLength: null })
+      for (const secret of [...secrets, 'PRIVATE', 'TRAFFIC_SECRET', 'CLIENT_RANDOM']) {
+        expect(text).not.toContain(secret)
+        expect(JSON.stringify(shown)).not.toContain(secret)
+      }
+    }
   })
 
   it('outlive the connection', async () => {

@@ -5,11 +5,11 @@ import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import type { SecureContext } from 'node:tls'
 import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { recordSuite } from '../../../src/tls/sans-io/cipher-suites.ts'
 import { OutgoingRecords } from '../../../src/tls/sans-io/outgoing-records.ts'
 import {
   type nextTrafficSecret,
   type RecordKeys,
-  recordSuite,
   trafficKeys,
   writeKeys12,
 } from '../../../src/tls/sans-io/record-keys.ts'

@@ -1,11 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { type RecordSuite, recordSuite } from '../../../src/tls/sans-io/cipher-suites.ts'
 import {
   erase,
   expandLabel,
   nextTrafficSecret,
   prf12,
-  type RecordSuite,
-  recordSuite,
   trafficKeys,
   writeKeys12,
 } from '../../../src/tls/sans-io/record-keys.ts'
@@ -49,7 +48,7 @@ describe('cipher suites', () => {
     [0x009f, 'TLSv1.2', 'aes-256-gcm', 'sha384'],
     [0xccaa, 'TLSv1.2', 'chacha20-poly1305', 'sha256'],
   ] as const)('%i is %s with %s and %s', (number, version, aead, hash) => {
-    expect(recordSuite(number)).toEqual({ version, aead, hash })
+    expect(recordSuite(number)).toMatchObject({ version, aead, hash })
   })
 
   // CCM, static RSA, CBC, and nothing at all.
@@ -226,7 +225,7 @@ describe('secrets that are erased', () => {
 })
 
 describe('the handshake of a server under encryption', () => {
-  const { serverHandshake } = trace.secrets
+  const serverHandshake = hex(trace.secrets.serverHandshake)
   const records = hex(trace.serverHelloRecord + trace.serverFlightRecord)
 
   it('is opened up to its Finished', () => {
@@ -263,7 +262,7 @@ describe('the handshake of a server under encryption', () => {
   it('is nothing before it has come, with another secret, or after a record that was changed', () => {
     expect(openServerHandshake13(hex(''), serverHandshake, 0x1301)).toHaveLength(0)
     expect(openServerHandshake13(hex(trace.serverHelloRecord), serverHandshake, 0x1301)).toHaveLength(0)
-    expect(openServerHandshake13(records, trace.secrets.clientHandshake, 0x1301)).toHaveLength(0)
+    expect(openServerHandshake13(records, hex(trace.secrets.clientHandshake), 0x1301)).toHaveLength(0)
     expect(openServerHandshake13(records, serverHandshake, 0x1303)).toHaveLength(0)
     const changed = Buffer.from(records)
     changed[200] = (changed[200] ?? 0) ^ 1
@@ -281,13 +280,8 @@ describe('the handshake of a server under encryption', () => {
     expect(opened).toHaveLength(262_144)
   })
 
-  it('cannot be asked for with a suite of TLS 1.2 or a secret that is none, which is not repeated', () => {
+  it('cannot be asked for with a suite of TLS 1.2', () => {
     expect(() => openServerHandshake13(records, serverHandshake, 0xc02b)).toThrow(RangeError)
     expect(() => openServerHandshake13(records, serverHandshake, 1)).toThrow(RangeError)
-    expect(() => openServerHandshake13(records, '', 0x1301)).toThrow(RangeError)
-    const nearly = `${serverHandshake.slice(0, -1)}g`
-    expect(() => openServerHandshake13(records, nearly, 0x1301)).toThrow(
-      expect.objectContaining({ message: expect.not.stringContaining(serverHandshake.slice(0, 16)) }),
-    )
   })
 })

@@ -4,7 +4,7 @@
 import { once } from 'node:events'
 import { connect as connectTcp, createServer, type Server, type Socket } from 'node:net'
 import { Duplex, PassThrough, Readable, Writable } from 'node:stream'
-import { buffer } from 'node:stream/consumers'
+import { buffer, text } from 'node:stream/consumers'
 import { finished, pipeline } from 'node:stream/promises'
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -314,6 +314,33 @@ describe.each(VERSIONS)('by %s', (version) => {
       expect(await heardFrom(client)).toBe('and the answer')
     })
 
+    // Async iteration destroys a stream as soon as its end is read.
+    it.each(['text', 'for await'])('says its own end to the peer when it is read by %s', async (way) => {
+      for (const fellow of ['ours', 'client of Node'] as const) {
+        const { client, server } = await pair(fellow, 'sockets', version, {})
+        client.end('all of it')
+        let heard = ''
+        if (way === 'text') heard = await text(server)
+        else for await (const chunk of server) heard += chunk
+        expect(heard).toBe('all of it')
+        expect(await heardFrom(client)).toBe('')
+        expect(await endOf(client)).toBe('ended')
+      }
+    })
+
+    it('says no end when it is destroyed in the middle of its answer, though all of it has left', async () => {
+      for (const error of [undefined, new DOMException('enough', 'AbortError')]) {
+        const { client, server } = ourPair(version, { server: { allowHalfOpen: true } })
+        client.end('question')
+        server.resume()
+        await once(server, 'end')
+        await new Promise((resolve) => server.write('half of the an', resolve))
+        server.destroy(error)
+        client.resume()
+        expect(await endOf(client)).toBe('ERR_TLACACOCA_TRUNCATED')
+      }
+    })
+
     it('stays open with allowHalfOpen, until it is ended', async () => {
       const { client, server } = ourPair(version, { server: { allowHalfOpen: true } })
       server.resume()
@@ -463,6 +490,22 @@ describe.each(VERSIONS)('by %s', (version) => {
         if (error !== undefined) expect(client.errored?.cause).toBe(error)
       }
     }
+  })
+
+  it('does not wait for a verdict about somebody whose wire is gone', async () => {
+    const [near, far] = memoryPair()
+    const server = tlsDuplex(far, serverTls(only(version)), { verify: () => new Promise(() => {}) })
+    const client = connectTls({ ...nodeClient(only(version)), socket: near })
+    client.on('error', () => {}).on('secureConnect', () => client.end('all that there is to say'))
+    await until(() => server.connection.state === 'verifying', 'the question')
+    await turns(20)
+    // An end alone leaves the way back open.
+    far.push(null)
+    await turns(20)
+    expect(server.connection.state).toBe(version === 'TLSv1.3' ? 'verifying' : 'invalidated')
+    far.destroy()
+    expect(await endOf(server)).toBe('ERR_TLACACOCA_TRUNCATED')
+    client.destroy()
   })
 
   describe('a peer that breaks off', () => {
