@@ -51,7 +51,7 @@ function damaged(network: MemoryEnd, random: FuzzRandom, { harmless }: { harmles
   const [inner, forServer] = memoryPair()
   network.on('data', (chunk) => inner.write(chunk)).on('end', () => inner.end())
   // The server says some 1,900 bytes in all, and 1,100 more where there is a post-quantum key exchange.
-  let until = harmless ? Number.POSITIVE_INFINITY : random.below(3000)
+  let until = harmless ? Number.POSITIVE_INFINITY : random.below(3500)
   inner.on('data', (chunk: Buffer) => {
     let bytes = chunk
     if (until < chunk.length) {
