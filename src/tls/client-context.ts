@@ -2,6 +2,7 @@
 
 import { createSecureContext, type SecureContext } from 'node:tls'
 import type { Certificate } from '../certificate/certificate.ts'
+import type { KeyedChain } from '../certificate/keyed-chain.ts'
 import type { TLSVersion } from '../certificate/peer.ts'
 import { ContextError } from '../errors.ts'
 import { requireOptions } from '../internal/arguments.ts'
@@ -61,7 +62,7 @@ export async function createClientContext(options: ClientContextOptions = {}): P
     })
     return new ClientContext(MADE, {
       secureContext,
-      identity: loaded?.chain.leaf ?? null,
+      chain: loaded?.chain ?? null,
       minVersion: policy.minVersion,
       alpn,
     })
@@ -75,7 +76,7 @@ const MADE = Symbol('made')
 
 interface ClientContextParts {
   readonly secureContext: SecureContext
-  readonly identity: Certificate | null
+  readonly chain: KeyedChain | null
   readonly minVersion: TLSVersion
   readonly alpn: readonly string[]
 }
@@ -87,25 +88,24 @@ export class ClientContext {
   readonly minVersion: TLSVersion
   /** Application protocols in order of preference. */
   readonly alpn: readonly string[]
-  readonly #secureContext: SecureContext
+  readonly #identity: Identity
 
   /** @internal */
   constructor(made: symbol, parts: ClientContextParts) {
     if (made !== MADE) throw new TypeError('a ClientContext comes from createClientContext and cannot be constructed')
-    this.identity = parts.identity
+    this.identity = parts.chain?.leaf ?? null
     this.minVersion = parts.minVersion
     this.alpn = Object.freeze([...parts.alpn])
-    this.#secureContext = parts.secureContext
+    this.#identity = { secureContext: parts.secureContext, chain: parts.chain }
   }
 
   /** @internal */
   static is(value: unknown): value is ClientContext {
-    return typeof value === 'object' && value !== null && #secureContext in value
+    return typeof value === 'object' && value !== null && #identity in value
   }
 
   /** @internal What a handshake needs of it. */
   get credentials(): Pick<ClientPlan, 'alpn' | 'begin' | 'answerRequest'> {
-    const identity: Identity = { secureContext: this.#secureContext, chain: null }
-    return { alpn: encodeProtocols(this.alpn), begin: () => identity, answerRequest: null }
+    return { alpn: encodeProtocols(this.alpn), begin: () => this.#identity, answerRequest: null }
   }
 }

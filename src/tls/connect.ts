@@ -151,18 +151,15 @@ export async function connect(options: ConnectOptions): Promise<ClientConnection
   }
 }
 
-/** What is shown to the server, and what is told about it. */
-interface Credentials {
-  readonly plan: HandshakeOptions['credentials']
-  readonly identity: Certificate | null
-}
+/** What is shown to the server, and when it is chosen. */
+type Credentials = HandshakeOptions['credentials']
 
 async function credentialsOf(options: ConnectOptions): Promise<Credentials> {
   const { store, mode } = requireStoreOptions(options)
   if (store !== null) return credentialsFromStore(store, mode, options)
   const { identity } = options
   const context = options.context ?? (await createClientContext(identity === undefined ? {} : { identity }))
-  return { plan: context.credentials, identity: context.identity }
+  return context.credentials
 }
 
 function credentialsFromStore(
@@ -175,7 +172,7 @@ function credentialsFromStore(
     { ...(minVersion === undefined ? {} : { minVersion }), ...(alpn === undefined ? {} : { alpn }) },
     'client',
   )
-  return { plan: credentialsFrom(store, mode, settings), identity: null }
+  return credentialsFrom(store, mode, settings)
 }
 
 async function attempt(
@@ -189,11 +186,11 @@ async function attempt(
   try {
     return await shakeHands(transport, {
       endpoint,
-      credentials: credentials.plan,
+      credentials,
       serverName,
       verify,
       deadline,
-      onIdentityInClear: (certificate) => identityInClear(options, certificate ?? credentials.identity),
+      onIdentityInClear: (certificate) => identityInClear(options, certificate),
     })
   } catch (error) {
     if (!(error instanceof ClientCertificateRestart)) throw error
@@ -263,9 +260,9 @@ function dial(endpoint: Endpoint, signal: AbortSignal): Promise<Socket> {
   })
 }
 
-function identityInClear({ endpoint, identityOverTls12, onEvent }: ConnectOptions, identity: Certificate | null): void {
+function identityInClear({ endpoint, identityOverTls12, onEvent }: ConnectOptions, identity: Certificate): void {
   if (identityOverTls12 !== 'allow') throw identityWithheld(endpoint)
-  if (onEvent !== undefined && identity !== null) {
+  if (onEvent !== undefined) {
     tell(onEvent, { kind: 'identity_in_clear', endpoint, fingerprint: identity.fingerprint })
   }
 }

@@ -30,7 +30,10 @@ export interface ConnectionInfo {
   readonly clientHello: ClientHelloInfo | null
   /** What the peer sent, its own certificate first; empty if it sent none. */
   readonly peerChain: readonly Certificate[]
-  /** What this side had to show, whether the peer asked for it or not. */
+  /**
+   * What this side had to show, whether the peer asked for it or not. Null if nothing, and on a server with a context,
+   * where OpenSSL chooses among keys of several kinds.
+   */
   readonly localChain: KeyedChain | null
 }
 

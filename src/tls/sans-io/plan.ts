@@ -47,6 +47,7 @@ interface CommonPlan {
 /** What to show: a context for OpenSSL, and the chain in it, if it was made of one. */
 export interface Identity {
   readonly secureContext: SecureContext
+  /** What it can show. Null: nothing; or, on a server with keys of several kinds, what OpenSSL chooses. */
   readonly chain: KeyedChain | null
 }
 
@@ -63,8 +64,8 @@ export interface ClientPlan extends CommonPlan {
    * without one. Null instead of a function: what the handshake began with stays.
    */
   readonly answerRequest: ((request: CertificateRequestInfo) => MaybePromise<KeyedChain | null>) | null
-  /** Asked before a certificate leaves in clear, by TLS 1.2; throws to keep it back. Null: that of a bare context. */
-  readonly identityInClear: (certificate: Certificate | null) => void
+  /** Asked before a certificate leaves in clear, by TLS 1.2; throws to keep it back. */
+  readonly identityInClear: (certificate: Certificate) => void
 }
 
 export interface ServerPlan extends CommonPlan {

@@ -89,7 +89,8 @@ function verifyServer(
 /** The server is accepted, so it may learn who we are. Does it want to, and is that all right? */
 function settleIdentity({ engine, localChain }: Proof, plan: ClientPlan, protocol: TLSVersion): MaybePromise<void> {
   if (plan.answerRequest === null) {
-    if (protocol === 'TLSv1.2' && carriesCertificate(engine.held)) plan.identityInClear(localChain?.leaf ?? null)
+    const isInClear = protocol === 'TLSv1.2' && localChain !== null && carriesCertificate(engine.held)
+    if (isInClear) plan.identityInClear(localChain.leaf)
     return
   }
   const request = engine.certificateRequest()
