@@ -42,6 +42,23 @@ export class CertificateError extends TlacacocaError {
   }
 }
 
+/** Bytes that should be a certificate request (PKCS#10) are not, or not one that can be granted. */
+export class CertificateRequestError extends TlacacocaError {
+  override readonly code: /** It is damaged, ambiguous, or no request at all. */
+    | 'ERR_TLACACOCA_CSR_MALFORMED'
+    /** It is longer, or asks for more names, than a request ever needs. */
+    | 'ERR_TLACACOCA_CSR_TOO_LARGE'
+    /** Its signature does not show that whoever made it holds the key. */
+    | 'ERR_TLACACOCA_CSR_UNPROVEN'
+    /** Its key is malformed, weak, or of a kind that is not certified. */
+    | 'ERR_TLACACOCA_CSR_KEY_REFUSED'
+
+  constructor(code: CertificateRequestError['code'], message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
 /** A private key cannot be read, does not open with this passphrase, or belongs to another certificate. */
 export class PrivateKeyError extends TlacacocaError {
   override readonly code:

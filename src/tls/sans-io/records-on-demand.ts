@@ -1,7 +1,7 @@
 // The follower of our own records, put off until it is needed.
 //
-// To follow records through a handshake means to derive keys and to open what OpenSSL has just sealed: a tenth of what a
-// connection costs, for an alert that hardly any connection sends. So what the follower has to be told is only kept, and
+// To follow records through a handshake means to derive keys and to open what OpenSSL has just sealed: some tens of
+// microseconds, for an alert that hardly any connection sends. So what the follower has to be told is only kept, and
 // told when the first alert is to be sealed. Kept is a handshake and a little; behind that it follows as the bytes leave,
 // because there it costs next to nothing.
 //

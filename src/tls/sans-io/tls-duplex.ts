@@ -188,7 +188,7 @@ export class TLSDuplex extends Duplex {
     this.connection.destroy(error ?? undefined)
     if (!this.#lettingGo) this.#transport.destroy()
     const reason = this.#coded(error)
-    this.#sent(reason ?? broken('was closed while data were being sent'))
+    if (this.#writing !== null) this.#sent(reason ?? broken('was closed while data were being sent'))
     callback(reason)
   }
 

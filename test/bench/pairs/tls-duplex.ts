@@ -62,7 +62,11 @@ async function clientPair(server: Worker, client: Worker, scenario: Scenario, at
     per: CONNECTIONS,
     floor: by('node:tls'),
     ours: by('tlsDuplex'),
-    peers: { connect: by('connect'), 'tls.connect, and a look at the fingerprint': by('node:tls and a look') },
+    peers: {
+      connect: by('connect'),
+      'tls.connect over a Duplex': by('node:tls over a Duplex'),
+      'tls.connect, and a look at the fingerprint': by('node:tls and a look'),
+    },
     same: null,
   }
 }
@@ -104,6 +108,7 @@ async function bulkPair(
     per: MEBIBYTES,
     floor: by('node:tls'),
     ours: by('tlsDuplex'),
+    peers: { 'tls.connect over a Duplex': by('node:tls over a Duplex') },
     same: null,
   }
 }

@@ -2,8 +2,8 @@
 // after `node:tls` is without our library, but for the policy, so that all do the same cryptography. `tls-processes.ts`
 // starts it.
 import { once } from 'node:events'
-import { type AddressInfo, connect as connectTcp } from 'node:net'
-import type { Duplex } from 'node:stream'
+import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import tls from 'node:tls'
 import { endpointFrom } from 'tlacacoca'
 import { KeyedChain } from 'tlacacoca/certificate'
@@ -26,10 +26,13 @@ export interface Scenario {
   readonly clientCertificate: boolean
 }
 
-/** `node:tls and a look` asks Node for the peer's fingerprint, as whoever pins certificates has to. */
+/**
+ * `node:tls and a look` asks Node for the peer's fingerprint, as whoever pins certificates has to. `node:tls over a
+ * Duplex` is what Node has for transports other than its own sockets.
+ */
 type Bare = 'node:tls' | 'node:tls and a look'
 export type ServerKind = Bare | 'createServer' | 'createSecureServer'
-export type ClientKind = Bare | 'tlsDuplex' | 'connect'
+export type ClientKind = Bare | 'node:tls over a Duplex' | 'tlsDuplex' | 'connect'
 
 /** What a server does: say one byte, say nothing, or do what the client asks for. */
 export type Role = 'greet' | 'idle' | 'bulk'
@@ -204,7 +207,7 @@ const openers = new Map<string, () => Promise<Duplex>>()
 async function makeOpener(kind: ClientKind, scenario: Scenario, port: number): Promise<() => Promise<Duplex>> {
   const { version, clientCertificate } = scenario
   const identity = clientCertificate ? credentials.client : null
-  if (kind === 'node:tls' || kind === 'node:tls and a look') {
+  if (kind !== 'tlsDuplex' && kind !== 'connect') {
     const options = {
       host: '127.0.0.1',
       port,
@@ -212,6 +215,9 @@ async function makeOpener(kind: ClientKind, scenario: Scenario, port: number): P
       rejectUnauthorized: false,
       servername: 'localhost',
       noDelay: true,
+    }
+    if (kind === 'node:tls over a Duplex') {
+      return async () => tls.connect({ ...options, socket: overDuplex(connectTcp(options)) })
     }
     return async () => {
       const socket = tls.connect(options)
@@ -239,6 +245,21 @@ async function makeOpener(kind: ClientKind, scenario: Scenario, port: number): P
     ...(chain === null ? {} : { clientCertificateStore: new SingleClientCertificate(chain) }),
   })
   return async () => tlsDuplex(connectTcp({ host: '127.0.0.1', port, allowHalfOpen: true, noDelay: true }), client)
+}
+
+/** A socket in disguise, which Node reads and writes by JavaScript. */
+function overDuplex(socket: Socket): Duplex {
+  const duplex = new Duplex({
+    read() {},
+    write: (chunk, _encoding, done) => void socket.write(chunk, done),
+    final: (done) => void socket.end(done),
+    destroy: (error, done) => {
+      socket.destroy()
+      done(error)
+    },
+  })
+  socket.on('data', (chunk) => duplex.push(chunk)).on('end', () => duplex.push(null))
+  return duplex
 }
 
 /** A connection from its beginning to a polite end: handshake, one byte, close_notify from both sides. */
