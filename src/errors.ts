@@ -59,6 +59,81 @@ export class CertificateRequestError extends TlacacocaError {
   }
 }
 
+/**
+ * A request for a certificate was refused by whoever decides about it: throw it in the `authorize` hook of an authority.
+ * The message is for whoever runs the authority; clients over HTTP are told only that they were refused.
+ */
+export class CsrNotAuthedError extends TlacacocaError {
+  override readonly code = 'ERR_TLACACOCA_CSR_NOT_AUTHORIZED'
+
+  constructor(message = 'the request was not authorized', options?: ErrorOptions) {
+    super(message, options)
+  }
+}
+
+/** A certificate authority cannot be used, or does not do what was asked. What fails in its store is a `StoreError`. */
+export class AuthorityError extends TlacacocaError {
+  override readonly code: /** The directory lacks one of its files. */
+    | 'ERR_TLACACOCA_AUTHORITY_INCOMPLETE'
+    /** Everybody can read or change what nobody else may. */
+    | 'ERR_TLACACOCA_AUTHORITY_EXPOSED'
+    /** Certificate, key, public key and request do not belong together. */
+    | 'ERR_TLACACOCA_AUTHORITY_MISMATCH'
+    /** The certificate is not one that may sign others. */
+    | 'ERR_TLACACOCA_AUTHORITY_NOT_AN_AUTHORITY'
+    /** Its key is too weak, or of a kind that is not used here. */
+    | 'ERR_TLACACOCA_AUTHORITY_KEY_REFUSED'
+    | 'ERR_TLACACOCA_AUTHORITY_EXPIRED'
+    | 'ERR_TLACACOCA_AUTHORITY_NOT_YET_VALID'
+    /** It has too little time left to sign anything that lasts. */
+    | 'ERR_TLACACOCA_AUTHORITY_EXPIRING'
+    /** What is said to be above it is not, or may not be. */
+    | 'ERR_TLACACOCA_AUTHORITY_CHAIN_INVALID'
+    /** The key is encrypted and there is no passphrase, or a new one is to be and there is none. */
+    | 'ERR_TLACACOCA_AUTHORITY_PASSPHRASE_REQUIRED'
+    /** What is there for a passphrase cannot be one. */
+    | 'ERR_TLACACOCA_AUTHORITY_PASSPHRASE_INVALID'
+    /** No revocation list can be made. */
+    | 'ERR_TLACACOCA_AUTHORITY_CRL_UNAVAILABLE'
+    /** There is no profile of this name, or it is not to be had in this way. */
+    | 'ERR_TLACACOCA_AUTHORITY_PROFILE_UNKNOWN'
+    /** A name, the validity, a usage or an extension is not what the profile allows; `field` says which. */
+    | 'ERR_TLACACOCA_AUTHORITY_POLICY'
+    /** The serial number of a generator is not positive, too short, too long, or was used before. */
+    | 'ERR_TLACACOCA_AUTHORITY_SERIAL_INVALID'
+    /** No certificate of this authority has this serial number. */
+    | 'ERR_TLACACOCA_AUTHORITY_SERIAL_UNKNOWN'
+    /** The certificate cannot be renewed by its holder: it is not ours, revoked, too old or too new; `reason` says which. */
+    | 'ERR_TLACACOCA_AUTHORITY_RENEWAL_REFUSED'
+    /** A certificate that is revoked stays so, and one that was not held cannot be released. */
+    | 'ERR_TLACACOCA_AUTHORITY_STATUS_FINAL'
+    /** The same request is being signed right now. */
+    | 'ERR_TLACACOCA_AUTHORITY_BUSY'
+    /** It keeps no record of what it has issued (`store: 'none'`), and this needs one. */
+    | 'ERR_TLACACOCA_AUTHORITY_NO_STORE'
+    /** A hook failed: `presign`, or `postsign` where there is no store to try it again from. */
+    | 'ERR_TLACACOCA_AUTHORITY_HOOK_FAILED'
+    /** What was signed does not verify, or is not what was to be signed. It was not handed out. */
+    | 'ERR_TLACACOCA_AUTHORITY_SIGNATURE_WRONG'
+    /** It has been closed. */
+    | 'ERR_TLACACOCA_AUTHORITY_CLOSED'
+  /** The part of the certificate that it is about, such as `notAfter` or `subjectAltNames.dns`. */
+  readonly field: string | undefined
+  /** One word to branch on, where there are several reasons for one code. */
+  readonly reason: string | undefined
+
+  constructor(
+    code: AuthorityError['code'],
+    message: string,
+    options: ErrorOptions & { readonly field?: string; readonly reason?: string } = {},
+  ) {
+    super(message, options)
+    this.code = code
+    this.field = options.field
+    this.reason = options.reason
+  }
+}
+
 /** A private key cannot be read, does not open with this passphrase, or belongs to another certificate. */
 export class PrivateKeyError extends TlacacocaError {
   override readonly code:

@@ -1,39 +1,40 @@
-// Puts a self-signed certificate together. The structure is that of `@peculiar/asn1-x509`, the schemas that
-// `@peculiar/x509` is made of; its own generator encodes and parses every part three times over, which takes longer than
-// the key and the signature together.
+// Puts certificates together. What is in them is encoded by `@peculiar/asn1-x509`, the schemas that `@peculiar/x509` is
+// made of; what holds the parts together (RFC 5280 section 4.1) is written here. The schemas would parse and encode every
+// part again to write the whole, which takes longer than both signatures of a request and its answer.
+//
+// So each part goes in as its DER and stands in the certificate octet by octet: a name that was encoded once serves for a
+// thousand certificates, and a public key is certified as it came.
+//
+// Signing has two steps, so that an authority can write down what it is about to sign before it does.
 //
 // Text never passes through a distinguished name in one string, so no name can add attributes to another.
 
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type * as Asn1 from '@peculiar/asn1-schema'
 import type * as X509 from '@peculiar/asn1-x509'
-import type { CanonicalHost } from '../names/host.ts'
+import { show } from '../internal/arguments.ts'
 import { Certificate } from './certificate.ts'
-import { readWhole, TAG, wholeOctets } from './der.ts'
-import { element } from './der-writer.ts'
-import { type CertificateExtension, EXTENSION } from './extensions.ts'
-import type { CertificateUsage, Validity } from './generate-options.ts'
+import { TAG } from './der.ts'
+import { element, integer, oid } from './der-writer.ts'
+import { ExtensionMaker } from './extension-maker.ts'
+import type { CertificateExtension } from './extensions.ts'
+import type { Validity } from './generate-options.ts'
+import type { WritableAttribute } from './name-fields.ts'
 import type { Signer } from './signing.ts'
 
-/** What a self-signed certificate consists of, besides its serial number and its signature. */
+/** What a certificate consists of, besides its signature. */
 export interface CertificateParts {
-  /** Subject and issuer. */
-  readonly name: X509.Name
+  /** Lower-case hex, 1 to 20 octets, positive. Default: 128 random bits. */
+  readonly serialNumber?: string
+  /** DER of the signer's name: the very octets of its certificate's subject. */
+  readonly issuer: Uint8Array
+  /** DER of a name. */
+  readonly subject: Uint8Array
   readonly validity: Validity
   /** DER of the SubjectPublicKeyInfo. */
   readonly spki: Uint8Array
-  /** In this order, and at least one. */
+  /** In this order, at least one, and none twice. */
   readonly extensions: readonly CertificateExtension[]
-}
-
-/** What decides about the extensions of a new certificate. */
-export interface ExtensionFacts {
-  readonly spki: Uint8Array
-  readonly hosts: readonly CanonicalHost[]
-  readonly usage: CertificateUsage
-  readonly isCA: boolean
-  /** Whether the subject is empty, so that the alternative names are all there is. */
-  readonly nameless: boolean
 }
 
 /** Loads the schemas, which takes some tens of milliseconds the first time. */
@@ -44,101 +45,62 @@ export async function loadCertificateBuilder(): Promise<CertificateBuilder> {
 
 /** The schemas, loaded, and what is made with them. */
 export class CertificateBuilder {
+  /** Makes the extensions. */
+  readonly extensions: ExtensionMaker
   readonly #convert: typeof Asn1.AsnConvert
-  readonly #octetString: typeof Asn1.OctetString
   readonly #x509: typeof X509
 
   constructor(asn1: typeof Asn1, x509: typeof X509) {
+    this.extensions = new ExtensionMaker(asn1, x509)
     this.#convert = asn1.AsnConvert
-    this.#octetString = asn1.OctetString
     this.#x509 = x509
   }
 
-  /** A Name: one attribute in each set, in this order, all of them UTF8String (RFC 5280 section 4.1.2.4). */
-  newName(attributes: readonly { readonly oid: string; readonly value: string }[]): X509.Name {
+  /** DER of a name: one attribute in each set, in this order; all of them UTF8String unless their type wants another. */
+  name(attributes: readonly WritableAttribute[]): Uint8Array {
     const { AttributeTypeAndValue, AttributeValue, Name, RelativeDistinguishedName } = this.#x509
-    return new Name(
-      attributes.map(({ oid, value }) => {
-        const utf8 = new AttributeValue({ utf8String: value })
-        return new RelativeDistinguishedName([new AttributeTypeAndValue({ type: oid, value: utf8 })])
-      }),
+    const sets = attributes.map(({ oid: type, value: text, as = 'utf8String' }) => {
+      const value = new AttributeValue({ [as]: text })
+      return new RelativeDistinguishedName([new AttributeTypeAndValue({ type, value })])
+    })
+    return this.#encode(new Name(sets))
+  }
+
+  /**
+   * What is to be signed: the TBSCertificate, version 3.
+   *
+   * @throws {RangeError} For a serial number that no certificate can have, no extensions, or one of them twice.
+   */
+  signedPart(parts: CertificateParts, signer: Signer): Uint8Array {
+    const serialNumber = parts.serialNumber === undefined ? newSerialNumber() : serialOctets(parts.serialNumber)
+    requireDistinct(parts.extensions)
+    return element(
+      TAG.sequence,
+      VERSION_3,
+      element(TAG.integer, serialNumber),
+      algorithmIdentifier(signer),
+      parts.issuer,
+      this.#validity(parts.validity),
+      parts.subject,
+      parts.spki,
+      element(EXTENSIONS, element(TAG.sequence, ...parts.extensions.map(encodeExtension))),
     )
   }
 
-  /** A Name from its DER. */
-  readName(der: Uint8Array): X509.Name {
-    return this.#convert.parse(der, this.#x509.Name)
+  /** The certificate that a signed part and its signature make. */
+  assemble(signedPart: Uint8Array, signer: Signer, signature: Uint8Array): Certificate {
+    return Certificate.from(withSignature(signedPart, signer, signature))
   }
 
-  /** The extensions of a new certificate. */
-  newExtensions(facts: ExtensionFacts): CertificateExtension[] {
-    const x509 = this.#x509
-    const { digitalSignature, keyCertSign, cRLSign } = x509.KeyUsageFlags
-    // Nothing but signing: a key that may decrypt the key exchange (keyEncipherment) is one for TLS without forward
-    // secrecy.
-    const uses = facts.isCA ? digitalSignature | keyCertSign | cRLSign : digitalSignature
-    const purposes = {
-      server: [x509.id_kp_serverAuth],
-      client: [x509.id_kp_clientAuth],
-      both: [x509.id_kp_serverAuth, x509.id_kp_clientAuth],
-    }[facts.usage]
-    const names = facts.hosts.map(({ host, isAddress }) =>
-      isAddress ? new x509.GeneralName({ iPAddress: host }) : new x509.GeneralName({ dNSName: host }),
-    )
-    return [
-      this.basicConstraints(facts.isCA),
-      this.#extension(EXTENSION.keyUsage, true, new x509.KeyUsage(uses)),
-      this.#extension(EXTENSION.extendedKeyUsage, false, new x509.ExtendedKeyUsage(purposes)),
-      ...(names.length === 0
-        ? []
-        : // RFC 5280 section 4.2.1.6: critical if the subject is empty.
-          [this.#extension(EXTENSION.subjectAltName, facts.nameless, new x509.SubjectAlternativeName(names))]),
-      this.#extension(
-        EXTENSION.subjectKeyIdentifier,
-        false,
-        new x509.SubjectKeyIdentifier(bufferOf(keyIdentifier(facts.spki))),
-      ),
-    ]
-  }
-
-  /** Whether a certificate may sign others. Critical also where it may not, so that nobody overlooks it. */
-  basicConstraints(isCA: boolean): CertificateExtension {
-    return this.#extension(EXTENSION.basicConstraints, true, new this.#x509.BasicConstraints({ cA: isCA }))
-  }
-
-  /** Builds and signs a certificate, version 3, with a fresh serial number. */
+  /** Both steps and the signature between them. */
   async build(parts: CertificateParts, signer: Signer): Promise<Certificate> {
-    const x509 = this.#x509
-    const algorithm = new x509.AlgorithmIdentifier({
-      algorithm: signer.algorithm,
-      ...(signer.hasNullParameters ? { parameters: null } : {}),
-    })
-    const tbsCertificate = new x509.TBSCertificate({
-      version: x509.Version.v3,
-      serialNumber: bufferOf(newSerialNumber()),
-      signature: algorithm,
-      issuer: parts.name,
-      subject: parts.name,
-      // Writes UTCTime up to 2049 and GeneralizedTime from then on, as RFC 5280 section 4.1.2.5 wants.
-      validity: new x509.Validity(parts.validity),
-      subjectPublicKeyInfo: this.#convert.parse(parts.spki, x509.SubjectPublicKeyInfo),
-      extensions: new x509.Extensions(
-        parts.extensions.map(
-          ({ oid, critical, value }) =>
-            new x509.Extension({ extnID: oid, critical, extnValue: new this.#octetString(bufferOf(value)) }),
-        ),
-      ),
-    })
-    // The outermost three parts are put together here and not by the schema, which would encode the signed part once more:
-    // so what is in the certificate is what was signed, and it takes a third less time.
-    const signed = this.#encode(tbsCertificate)
-    const signature = await signer.sign(signed)
-    const bits = element(TAG.bitString, Uint8Array.of(0), signature)
-    return Certificate.from(element(TAG.sequence, signed, this.#encode(algorithm), bits))
+    const signedPart = this.signedPart(parts, signer)
+    return this.assemble(signedPart, signer, await signer.sign(signedPart))
   }
 
-  #extension(oid: string, critical: boolean, value: object): CertificateExtension {
-    return { oid, critical, value: this.#encode(value) }
+  /** Writes UTCTime up to 2049 and GeneralizedTime from then on, as RFC 5280 section 4.1.2.5 wants. */
+  #validity(validity: Validity): Uint8Array {
+    return this.#encode(new this.#x509.Validity(validity))
   }
 
   #encode(value: object): Uint8Array {
@@ -146,22 +108,54 @@ export class CertificateBuilder {
   }
 }
 
-/** RFC 5280 section 4.2.1.2, method 1, as OpenSSL computes it. It is a name to look keys up by, not a proof. */
-function keyIdentifier(spki: Uint8Array): Uint8Array {
-  const inside = readWhole(spki, TAG.sequence, 'the public key').children()
-  inside.read(TAG.sequence, 'the key algorithm')
-  const key = wholeOctets(inside.read(TAG.bitString, 'the key'), 'the key')
-  return createHash('sha1').update(key).digest()
+/** DER of the AlgorithmIdentifier by which somebody signs. */
+export function algorithmIdentifier(signer: Signer): Uint8Array {
+  return element(TAG.sequence, oid(signer.algorithm), ...(signer.hasNullParameters ? [NULL] : []))
 }
+
+/** DER of what a certificate, a request and a list of revoked ones have in common: the signed part and its signature. */
+export function withSignature(signedPart: Uint8Array, signer: Signer, signature: Uint8Array): Uint8Array {
+  const bits = element(TAG.bitString, NO_UNUSED_BITS, signature)
+  return element(TAG.sequence, signedPart, algorithmIdentifier(signer), bits)
+}
+
+/** DER of one extension with its identifier. Section 4.1: what is not critical does not say so. */
+export function encodeExtension({ oid: identifier, critical, value }: CertificateExtension): Uint8Array {
+  return element(TAG.sequence, oid(identifier), ...(critical ? [TRUE] : []), element(TAG.octetString, value))
+}
+
+const VERSION_3 = element(0xa0, integer(2))
+const EXTENSIONS = 0xa3
+const NULL = element(TAG.null)
+const TRUE = element(TAG.boolean, Uint8Array.of(0xff))
+const NO_UNUSED_BITS = Uint8Array.of(0)
 
 /** 128 random bits as a positive INTEGER; RFC 5280 section 4.1.2.2 allows up to 20 octets. */
 function newSerialNumber(): Uint8Array {
   let octets = randomBytes(16)
   // DER allows no padding, and one serial of 256 would begin with some.
   while (octets[0] === 0) octets = randomBytes(16)
+  return positive(octets)
+}
+
+function serialOctets(hex: string): Uint8Array {
+  const octets = positive(Buffer.from(hex, 'hex'))
+  if (!/^(?!00)(?:[0-9a-f]{2})+$/.test(hex) || octets.length > 20) {
+    throw new RangeError(
+      `"serialNumber" expected lower-case hex of a positive number of up to 20 octets, got ${show(hex)}`,
+    )
+  }
+  return octets
+}
+
+/** The first bit of an INTEGER is its sign. */
+function positive(octets: Uint8Array): Uint8Array {
   return (octets[0] ?? 0) >= 0x80 ? Uint8Array.of(0, ...octets) : octets
 }
 
-function bufferOf(bytes: Uint8Array): ArrayBuffer {
-  return new Uint8Array(bytes).buffer
+/** RFC 5280 section 4.2: one of each kind. Section 4.1.2.9: at least one. */
+function requireDistinct(extensions: readonly CertificateExtension[]): void {
+  const identifiers = new Set(extensions.map((each) => each.oid))
+  if (identifiers.size === 0) throw new RangeError('"extensions" expected at least one, got none')
+  if (identifiers.size < extensions.length) throw new RangeError('"extensions" expected each kind once, got one twice')
 }

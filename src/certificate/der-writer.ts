@@ -1,5 +1,5 @@
-// Just enough DER to write an EncryptedPrivateKeyInfo, whose parameters the `@peculiar/asn1-*` schemas do not cover.
-// What is in a certificate is not written with this: its structure is that of `@peculiar/asn1-x509`.
+// Just enough DER for what the `@peculiar/asn1-*` schemas do not cover (EncryptedPrivateKeyInfo), and for what holds parts
+// together that are encoded already. The parts of certificates themselves are encoded by the schemas.
 
 import { TAG } from './der.ts'
 
@@ -16,11 +16,24 @@ export function integer(value: number): Uint8Array {
   return element(TAG.integer, (octets[0] ?? 0) >= 0x80 ? Uint8Array.of(0, ...octets) : octets)
 }
 
-/** An OBJECT IDENTIFIER from its dotted form. Its arcs are below 2^31. */
+/** An OBJECT IDENTIFIER from its dotted form. */
 export function oid(dotted: string): Uint8Array {
-  const [first = 0, second = 0, ...rest] = dotted.split('.').map(Number)
-  return element(TAG.oid, Uint8Array.from([first * 40 + second, ...rest].flatMap(base128)))
+  const [first = 0, second = 0, ...rest] = dotted.split('.').map(arcOf)
+  // X.690 section 8.19.4: the first two arcs share one number.
+  const both = typeof second === 'bigint' ? BigInt(first) * 40n + second : Number(first) * 40 + second
+  return element(TAG.oid, Uint8Array.from([both, ...rest].flatMap(base128)))
 }
+
+/**
+ * Whether a text is a dotted object identifier (X.660): the first arc is 0, 1 or 2, the second below 40 under the first
+ * two, and no arc has leading zeros. Up to 32 arcs of up to 40 digits, which is more than there are: those under 2.25 are
+ * UUIDs, of 39.
+ */
+export function isObjectIdentifier(text: string): boolean {
+  return OBJECT_IDENTIFIER.test(text)
+}
+
+const OBJECT_IDENTIFIER = /^(?:[01]\.(?:[1-3]?[0-9])|2\.(?:0|[1-9][0-9]{0,39}))(?:\.(?:0|[1-9][0-9]{0,39})){0,30}$/
 
 // X.690 section 10.1: the short form up to 127, then as few octets as hold the length.
 function lengthOctets(length: number): Uint8Array {
@@ -35,8 +48,20 @@ function bigEndian(value: number): Uint8Array {
   return Uint8Array.from(octets)
 }
 
-function base128(arc: number): number[] {
+/** Bits can be shifted up to 2^31; UUIDs have arcs of 2^128. */
+function arcOf(digits: string): number | bigint {
+  return digits.length < 10 ? Number(digits) : BigInt(digits)
+}
+
+function base128(arc: number | bigint): number[] {
+  if (typeof arc === 'bigint') return largeBase128(arc)
   const octets = [arc & 0x7f]
   for (let rest = arc >>> 7; rest > 0; rest >>>= 7) octets.unshift(0x80 | (rest & 0x7f))
+  return octets
+}
+
+function largeBase128(arc: bigint): number[] {
+  const octets = [Number(arc & 0x7fn)]
+  for (let rest = arc >> 7n; rest > 0n; rest >>= 7n) octets.unshift(0x80 | Number(rest & 0x7fn))
   return octets
 }

@@ -72,7 +72,7 @@ export class DistinguishedName {
 /** Reads a Name from its DER. */
 export function readName(der: Uint8Array, what: string): DistinguishedName {
   const attribute = ({ oid, element }: RawAttribute): NameAttribute =>
-    Object.freeze({ oid, type: SHORT_NAMES[oid] ?? oid, value: textOf(element, what) ?? hexOf(element) })
+    Object.freeze({ oid, type: SHORT_NAMES[oid] ?? oid, value: directoryText(element, what) ?? hexOf(element) })
   return new DistinguishedName(readSets(der, what).map((set) => set.map(attribute)))
 }
 
@@ -83,7 +83,7 @@ export function readName(der: Uint8Array, what: string): DistinguishedName {
  */
 export function comparableName(der: Uint8Array, what: string): string {
   const comparable = ({ oid, element }: RawAttribute): readonly string[] => {
-    const text = textOf(element, what)
+    const text = directoryText(element, what)
     return text === null ? [oid, 'der', hexOf(element)] : [oid, 'text', prepared(text)]
   }
   return JSON.stringify(
@@ -126,8 +126,8 @@ function hexOf(element: DerElement): string {
   return `#${Buffer.from(element.encoded).toString('hex')}`
 }
 
-/** The text of a DirectoryString or one of its relatives; null for any other type. */
-function textOf(element: DerElement, what: string): string | null {
+/** @internal The text of a DirectoryString or one of its relatives; null for any other type. */
+export function directoryText(element: DerElement, what: string): string | null {
   const content = Buffer.from(element.content)
   switch (element.tag) {
     case TAG.utf8String:

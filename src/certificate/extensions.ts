@@ -1,8 +1,10 @@
 // The extensions of a certificate (RFC 5280 section 4.2) that this library acts on. Each reader takes the extension's
 // value and gives plain data, or throws `CertificateError`: an extension that cannot be read is never one that is absent.
 
+import { show } from '../internal/arguments.ts'
 import { formatIPv6 } from '../names/ip-literal.ts'
 import { bitsOf, booleanOf, integerBytes, malformed, oidOf, readWhole, signedHex, smallInteger, TAG } from './der.ts'
+import { isObjectIdentifier } from './der-writer.ts'
 import { utf8 } from './distinguished-name.ts'
 
 /** One extension as it stands in the certificate. */
@@ -15,14 +17,17 @@ export interface CertificateExtension {
   readonly value: Uint8Array
 }
 
-/** The identifiers of the extensions that are read here. */
+/** The identifiers of the extensions that are read or made here. */
 export const EXTENSION = {
   subjectKeyIdentifier: '2.5.29.14',
   keyUsage: '2.5.29.15',
   subjectAltName: '2.5.29.17',
   basicConstraints: '2.5.29.19',
+  nameConstraints: '2.5.29.30',
+  crlDistributionPoints: '2.5.29.31',
   authorityKeyIdentifier: '2.5.29.35',
   extendedKeyUsage: '2.5.29.37',
+  authorityInformationAccess: '1.3.6.1.5.5.7.1.1',
 } as const
 
 /** The names in a subjectAltName extension, by kind and in order. Kinds that are not listed are left out. */
@@ -59,6 +64,14 @@ const PURPOSES: Readonly<Record<string, string>> = {
   '1.3.6.1.5.5.7.3.8': 'timeStamping',
   '1.3.6.1.5.5.7.3.9': 'OCSPSigning',
   '2.5.29.37.0': 'anyExtendedKeyUsage',
+}
+
+/** The dotted identifier of a purpose, from its short name or from itself. */
+export function purposeIdentifier(purpose: string): string {
+  const known = Object.entries(PURPOSES).find(([, name]) => name === purpose)
+  if (known !== undefined) return known[0]
+  if (!isObjectIdentifier(purpose)) throw new TypeError(`${show(purpose)} is no purpose of a key`)
+  return purpose
 }
 
 /** Reads the list of extensions; `der` is their SEQUENCE. One identifier twice is an error (RFC 5280 section 4.2). */

@@ -38,7 +38,7 @@ export type CertificateUsage = 'server' | 'client' | 'both'
 export interface GenerateOptions {
   /**
    * The host that the certificate is for: a name (international ones become A-labels), a wildcard for one label
-   * (`*.example.org`) or an IP address. Required for a server. It becomes the first subject alternative name.
+   * (`*.example.org`) or an IP address. Required for a server. It becomes the first alternative name of its kind.
    */
   readonly hostname?: string
   /** More hosts, written like `hostname`. */

@@ -3,10 +3,12 @@
 
 import type { KeyPairKeyObjectResult } from 'node:crypto'
 import type { Certificate } from './certificate.ts'
-import { loadCertificateBuilder } from './certificate-builder.ts'
+import { type CertificateBuilder, loadCertificateBuilder } from './certificate-builder.ts'
+import type { CertificateExtension, SubjectAltNames } from './extensions.ts'
 import type { Fingerprint } from './fingerprint.ts'
 import { type GenerateOptions, type GenerationPlan, readGenerateOptions } from './generate-options.ts'
 import { generateKey } from './key-generation.ts'
+import type { WritableAttribute } from './name-fields.ts'
 import { formatPem } from './pem.ts'
 import { exportPkcs8 } from './private-key.ts'
 import { encryptPkcs8 } from './private-key-encryption.ts'
@@ -68,17 +70,49 @@ export async function selfSign(plan: GenerationPlan, keys: KeyPairKeyObjectResul
   const builder = await loadCertificateBuilder()
   const spki = keys.publicKey.export({ format: 'der', type: 'spki' })
   const attributes = nameAttributes(plan)
-  const parts = {
-    name: builder.newName(attributes),
-    validity: plan.validity,
-    spki,
-    extensions: builder.newExtensions({ ...plan, spki, nameless: attributes.length === 0 }),
-  }
+  const name = builder.name(attributes)
+  const extensions = selfSignedExtensions(builder, { ...plan, spki, nameless: attributes.length === 0 })
+  const parts = { issuer: name, subject: name, validity: plan.validity, spki, extensions }
   return builder.build(parts, signerFor(keys.privateKey, spki))
 }
 
+/** What decides about the extensions of a self-signed certificate. */
+interface ExtensionFacts extends Pick<GenerationPlan, 'hosts' | 'usage' | 'isCA'> {
+  readonly spki: Uint8Array
+  /** Whether the subject is empty, so that the alternative names are all there is. */
+  readonly nameless: boolean
+}
+
+/** @internal The extensions of a self-signed certificate. */
+export function selfSignedExtensions(
+  { extensions: make }: CertificateBuilder,
+  facts: ExtensionFacts,
+): CertificateExtension[] {
+  const { hosts, usage, isCA, spki } = facts
+  return [
+    make.basicConstraints({ ca: isCA }),
+    // Nothing but signing: a key that may decrypt the key exchange (keyEncipherment) is one for TLS without forward
+    // secrecy.
+    make.keyUsage(isCA ? ['digitalSignature', 'keyCertSign', 'cRLSign'] : ['digitalSignature']),
+    make.extendedKeyUsage(PURPOSES[usage]),
+    ...(hosts.length === 0 ? [] : [make.subjectAltName(altNames(hosts), { critical: facts.nameless })]),
+    make.subjectKeyIdentifier(spki),
+  ]
+}
+
+const PURPOSES = {
+  server: ['serverAuth'],
+  client: ['clientAuth'],
+  both: ['serverAuth', 'clientAuth'],
+} as const
+
+function altNames(hosts: GenerationPlan['hosts']): SubjectAltNames {
+  const textOf = (addresses: boolean) => hosts.filter((each) => each.isAddress === addresses).map((each) => each.host)
+  return { dns: textOf(false), ip: textOf(true), email: [], uri: [] }
+}
+
 // From the most general to the most specific, as X.501 orders names.
-function nameAttributes(plan: GenerationPlan): { oid: string; value: string }[] {
+function nameAttributes(plan: GenerationPlan): WritableAttribute[] {
   return [
     { oid: '2.5.4.10', value: plan.organization },
     { oid: '2.5.4.3', value: plan.commonName },

@@ -1,7 +1,14 @@
 // What `tlacacoca/certificate` offers. Importing it loads nothing but Node's own modules.
 
 export { type Endpoint, endpointFrom, parseEndpoint } from '../names/endpoint.ts'
+export type { AlternativeNames } from './alternative-names.ts'
 export { Certificate, type CertificateInput, type CertificateValidity } from './certificate.ts'
+export { CertificateRequest } from './certificate-request.ts'
+export {
+  type CertificateRequestOptions,
+  createCertificateRequest,
+  type NewCertificateRequest,
+} from './certificate-request-create.ts'
 export { type CertificateDirectoryOptions, CertificateSet, type CertificateSetOptions } from './certificate-set.ts'
 export type {
   ChainOptions,
@@ -36,6 +43,7 @@ export {
   loadCertificate,
   parseCertificates,
 } from './load.ts'
+export type { NameField } from './name-fields.ts'
 export type { Passphrase } from './passphrase.ts'
 export {
   type PathProblem,
@@ -53,6 +61,7 @@ export { decryptPrivateKey, encryptPrivateKey, loadPrivateKey, type PrivateKeySo
 export type { KeyDerivation } from './private-key-encryption.ts'
 export type { KeyType } from './public-key.ts'
 export { type RenewedCertificate, type RenewOptions, renewCertificate } from './renew.ts'
+export type { RevocationChecker, RevocationReason, RevocationStatus } from './revocation-checker.ts'
 export { type CertificateFiles, type SaveOptions, saveCertificateFiles } from './save.ts'
 export type { SignatureAlgorithm } from './signature-algorithm.ts'
 export type { CertificateSource } from './source.ts'

@@ -5,6 +5,7 @@
 // string: whatever a value says, it adds no attribute.
 
 import { requireList, requireString, show } from '../internal/arguments.ts'
+import { isObjectIdentifier } from './der-writer.ts'
 
 /**
  * One field of a name: its type and its value, as in `['CN', 'ca.net']`. Types are `C` (two letters), `ST`, `L`, `O`,
@@ -47,7 +48,7 @@ function readField(field: unknown, where: string): WritableAttribute {
   const [type, value]: unknown[] = field
   requireString(`${where}[0]`, type)
   requireString(`${where}[1]`, value)
-  const rule = RULES[type] ?? BY_IDENTIFIER.get(type) ?? ruleOfUnknown(type, where)
+  const rule = RULES.get(type) ?? BY_IDENTIFIER.get(type) ?? ruleOfUnknown(type, where)
   const problem = problemOf(value, rule)
   if (problem !== null) throw new RangeError(`"${where}" (${type}) expected ${problem}, got ${show(value)}`)
   return { oid: rule.oid, value, ...(rule.as === undefined ? {} : { as: rule.as }) }
@@ -68,61 +69,59 @@ const PRINTABLE = /^[A-Za-z0-9 '()+,./:=?-]*$/
 
 // RFC 5280 appendix A.1: the upper bounds ub-…; STREET: X.520 annex C; UID: RFC 4524 section 2.23; DC: RFC 4519 section 2.4,
 // and a label of DNS is no longer.
-const RULES: Readonly<Record<string, Rule>> = {
-  __proto__: null as never,
-  C: {
-    oid: '2.5.4.6',
-    max: 2,
-    as: 'printableString',
-    pattern: /^[A-Z]{2}$/,
-    wanted: 'a country of two capital letters',
-  },
-  ST: { oid: '2.5.4.8', max: 128 },
-  L: { oid: '2.5.4.7', max: 128 },
-  O: { oid: '2.5.4.10', max: 64 },
-  OU: { oid: '2.5.4.11', max: 64 },
-  CN: { oid: '2.5.4.3', max: 64 },
-  GN: { oid: '2.5.4.42', max: 32_768 },
-  SN: { oid: '2.5.4.4', max: 32_768 },
-  title: { oid: '2.5.4.12', max: 64 },
-  serialNumber: {
-    oid: '2.5.4.5',
-    max: 64,
-    as: 'printableString',
-    pattern: PRINTABLE,
-    wanted: "letters, digits, spaces and '()+,-./:=? only",
-  },
-  STREET: { oid: '2.5.4.9', max: 128 },
-  UID: { oid: '0.9.2342.19200300.100.1.1', max: 256 },
-  DC: {
-    oid: '0.9.2342.19200300.100.1.25',
-    max: 63,
-    as: 'ia5String',
-    pattern: /^[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?$/,
-    wanted: 'one label of a host name, in ASCII',
-  },
-  emailAddress: {
-    oid: '1.2.840.113549.1.9.1',
-    max: 255,
-    as: 'ia5String',
-    pattern: /^[!-?A-~]+@[!-?A-~]+$/,
-    wanted: 'an e-mail address in ASCII',
-  },
-}
+const RULES: ReadonlyMap<string, Rule> = new Map(
+  Object.entries({
+    C: {
+      oid: '2.5.4.6',
+      max: 2,
+      as: 'printableString',
+      pattern: /^[A-Z]{2}$/,
+      wanted: 'a country of two capital letters',
+    },
+    ST: { oid: '2.5.4.8', max: 128 },
+    L: { oid: '2.5.4.7', max: 128 },
+    O: { oid: '2.5.4.10', max: 64 },
+    OU: { oid: '2.5.4.11', max: 64 },
+    CN: { oid: '2.5.4.3', max: 64 },
+    GN: { oid: '2.5.4.42', max: 32_768 },
+    SN: { oid: '2.5.4.4', max: 32_768 },
+    title: { oid: '2.5.4.12', max: 64 },
+    serialNumber: {
+      oid: '2.5.4.5',
+      max: 64,
+      as: 'printableString',
+      pattern: PRINTABLE,
+      wanted: "letters, digits, spaces and '()+,-./:=? only",
+    },
+    STREET: { oid: '2.5.4.9', max: 128 },
+    UID: { oid: '0.9.2342.19200300.100.1.1', max: 256 },
+    DC: {
+      oid: '0.9.2342.19200300.100.1.25',
+      max: 63,
+      as: 'ia5String',
+      pattern: /^[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?$/,
+      wanted: 'one label of a host name, in ASCII',
+    },
+    emailAddress: {
+      oid: '1.2.840.113549.1.9.1',
+      max: 255,
+      as: 'ia5String',
+      pattern: /^[!-?A-~]+@[!-?A-~]+$/,
+      wanted: 'an e-mail address in ASCII',
+    },
+  } satisfies Record<string, Rule>),
+)
 
-const BY_IDENTIFIER: ReadonlyMap<string, Rule> = new Map(Object.values(RULES).map((rule) => [rule.oid, rule]))
+const BY_IDENTIFIER: ReadonlyMap<string, Rule> = new Map([...RULES.values()].map((rule) => [rule.oid, rule]))
 
 /** Nobody knows what belongs there; it is text, and not much of it. */
 const MAX_UNKNOWN = 256
 const MAX_FIELDS = 100
 
-// X.660: the first arc is 0, 1 or 2, and the second below 40 under the first two. Arcs have no leading zeros.
-const IDENTIFIER = /^(?:[01]\.(?:[0-9]|[1-3][0-9])|2\.(?:0|[1-9][0-9]{0,9}))(?:\.(?:0|[1-9][0-9]{0,39})){1,30}$/
-
 function ruleOfUnknown(type: string, where: string): Rule {
-  if (IDENTIFIER.test(type)) return { oid: type, max: MAX_UNKNOWN }
+  if (isObjectIdentifier(type)) return { oid: type, max: MAX_UNKNOWN }
   throw new TypeError(
-    `"${where}" expected one of the types ${Object.keys(RULES).join(', ')} or a dotted identifier, got ${show(type)}`,
+    `"${where}" expected one of the types ${[...RULES.keys()].join(', ')} or a dotted identifier, got ${show(type)}`,
   )
 }
 

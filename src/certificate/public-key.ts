@@ -25,9 +25,12 @@ export interface PublicKeyInfo {
   readonly exponent: bigint | null
 }
 
+/** Without restrictions, as nearly all of them are. */
+export const RSA_ENCRYPTION = '1.2.840.113549.1.1.1'
+
 const ALGORITHMS: Readonly<Record<string, KeyType>> = {
   '1.2.840.10045.2.1': 'ec',
-  '1.2.840.113549.1.1.1': 'rsa',
+  [RSA_ENCRYPTION]: 'rsa',
   '1.2.840.113549.1.1.10': 'rsa',
   '1.3.101.112': 'ed25519',
   '1.3.101.113': 'ed448',
@@ -64,14 +67,7 @@ const EDWARDS = { ed25519: { octets: 32, bits: 256 }, ed448: { octets: 57, bits:
  * @throws {CertificateError} ERR_TLACACOCA_CERTIFICATE_MALFORMED if the bytes or the key's form are wrong.
  */
 export function readPublicKeyInfo(spki: Uint8Array): PublicKeyInfo {
-  const outer = readWhole(spki, TAG.sequence, 'the public key').children()
-  const identifier = outer.read(TAG.sequence, 'the key algorithm').children()
-  const algorithm = oidOf(identifier.read(TAG.oid, 'the key algorithm'), 'the key algorithm')
-  const parameters = identifier.done ? null : identifier.readAny('the key parameters')
-  identifier.finish('the key algorithm')
-  const key = wholeOctets(outer.read(TAG.bitString, 'the key'), 'the key')
-  outer.finish('the public key')
-
+  const { algorithm, parameters, key } = readParts(spki)
   const type = ALGORITHMS[algorithm] ?? 'other'
   switch (type) {
     case 'ec':
@@ -89,6 +85,28 @@ export function readPublicKeyInfo(spki: Uint8Array): PublicKeyInfo {
   }
 }
 
+/** What every public key consists of, whatever its algorithm. */
+interface PublicKeyParts {
+  /** The object identifier of the algorithm, dotted. */
+  readonly algorithm: string
+  /** What stands after the identifier; null if nothing does. */
+  readonly parameters: DerElement | null
+  /** The key, in the form of its algorithm. */
+  readonly key: Uint8Array
+}
+
+/** Takes a SubjectPublicKeyInfo apart. */
+export function readParts(spki: Uint8Array): PublicKeyParts {
+  const outer = readWhole(spki, TAG.sequence, 'the public key').children()
+  const identifier = outer.read(TAG.sequence, 'the key algorithm').children()
+  const algorithm = oidOf(identifier.read(TAG.oid, 'the key algorithm'), 'the key algorithm')
+  const parameters = identifier.done ? null : identifier.readAny('the key parameters')
+  identifier.finish('the key algorithm')
+  const key = wholeOctets(outer.read(TAG.bitString, 'the key'), 'the key')
+  outer.finish('the public key')
+  return { algorithm, parameters, key }
+}
+
 /**
  * Node's key object for a SubjectPublicKeyInfo that may come from a stranger.
  *
@@ -96,12 +114,25 @@ export function readPublicKeyInfo(spki: Uint8Array): PublicKeyInfo {
  *   ERR_TLACACOCA_CERTIFICATE_UNSUPPORTED if it has a form that is not handed to OpenSSL, or OpenSSL cannot read it.
  */
 export function keyObjectOf(spki: Uint8Array): KeyObject {
-  requireOrdinaryKey(readPublicKeyInfo(spki))
+  const info = readPublicKeyInfo(spki)
+  requireOrdinaryKey(info)
   try {
-    return createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' })
+    return importKey(spki, info)
   } catch (cause) {
     throw unsupported('OpenSSL cannot read the public key', { cause })
   }
+}
+
+/** By the way that takes Node least: on version 20 a SubjectPublicKeyInfo takes 0.1 ms, and these a tenth of it or less. */
+function importKey(spki: Uint8Array, { algorithm, type }: PublicKeyInfo): KeyObject {
+  if (algorithm === RSA_ENCRYPTION) {
+    return createPublicKey({ key: Buffer.from(readParts(spki).key), format: 'der', type: 'pkcs1' })
+  }
+  if (type === 'ed25519') {
+    const x = Buffer.from(readParts(spki).key).toString('base64url')
+    return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
+  }
+  return createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' })
 }
 
 /** Refuses the keys that are not for OpenSSL: kinds that nobody uses here, and curves whose points cannot be checked. */

@@ -6,7 +6,7 @@ import { CertificateError, PrivateKeyError } from '../errors.ts'
 import { show } from '../internal/arguments.ts'
 import { type Clock, systemClock } from '../internal/clock.ts'
 import { Certificate, type CertificateInput } from './certificate.ts'
-import { type CertificateBuilder, loadCertificateBuilder } from './certificate-builder.ts'
+import { loadCertificateBuilder } from './certificate-builder.ts'
 import { EXTENSION } from './extensions.ts'
 import type { Fingerprint } from './fingerprint.ts'
 import { readValidity } from './generate-options.ts'
@@ -81,33 +81,27 @@ export async function renewCertificate(options: RenewOptions): Promise<RenewedCe
   const extensions = old.extensions.filter(({ oid }) => oid !== EXTENSION.authorityKeyIdentifier)
   const spki = old.subjectPublicKeyInfo
   const builder = await loadCertificateBuilder()
+  const name = old.subjectDer
+  requireText(old)
   const parts = {
-    name: readName(builder, old.subjectDer),
+    issuer: name,
+    subject: name,
     validity,
     spki,
     // A list of extensions must not be empty (RFC 5280 section 4.1.2.9), and certificates of version 1 have none.
-    extensions: extensions.length > 0 ? extensions : [builder.basicConstraints(false)],
+    extensions: extensions.length > 0 ? extensions : [builder.extensions.basicConstraints({ ca: false })],
   }
   const certificate = await builder.build(parts, signerFor(key, spki))
-  if (!same(certificate.subjectDer, old.subjectDer) || !same(certificate.subjectPublicKeyInfo, spki)) {
-    throw unsupported(NOT_AGAIN)
-  }
   return { certificate, certificatePem: certificate.toPem(), fingerprint: certificate.fingerprint }
 }
 
-const NOT_AGAIN = 'its name or its key is encoded in a way that cannot be written again'
-
-/** The schemas decode the text in a name. Text that is none (broken UTF-8, half a character) they refuse or change. */
-function readName(builder: CertificateBuilder, der: Uint8Array) {
+/** A name that is no text (broken UTF-8, half a character) would go on for another term. */
+function requireText(certificate: Certificate): void {
   try {
-    return builder.readName(der)
+    certificate.subject.toString()
   } catch (cause) {
-    throw unsupported(NOT_AGAIN, { cause })
+    throw unsupported('its name is no proper text', { cause })
   }
-}
-
-function same(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.compare(a, b) === 0
 }
 
 function unsupported(problem: string, options?: ErrorOptions): CertificateError {

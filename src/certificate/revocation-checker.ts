@@ -6,6 +6,7 @@
 // refused: either the store has lost it or somebody has made it up.
 
 import { show } from '../internal/arguments.ts'
+import { isThenable } from '../internal/thenable.ts'
 import type { Certificate } from './certificate.ts'
 
 /** Why a certificate was revoked (RFC 5280 section 5.3.1), as far as an authority for people and servers needs it. */
@@ -95,8 +96,4 @@ export function requireRevocationChecker(name: string, value: unknown): asserts 
   if (typeof method !== 'function') {
     throw new TypeError(`"${name}" expected an object with a method revocationOf, got ${show(value)}`)
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

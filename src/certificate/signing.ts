@@ -3,7 +3,7 @@
 import { type KeyObject, sign } from 'node:crypto'
 import { promisify } from 'node:util'
 import { CertificateError } from '../errors.ts'
-import { readPublicKeyInfo } from './public-key.ts'
+import { RSA_ENCRYPTION, readPublicKeyInfo } from './public-key.ts'
 
 const signAsync = promisify<string, Uint8Array, KeyObject, Buffer>(sign)
 
@@ -56,7 +56,6 @@ export function signerFor(key: KeyObject, spki: Uint8Array): Signer {
   }
 }
 
-const RSA_ENCRYPTION = '1.2.840.113549.1.1.1'
 const SHA256_WITH_RSA = '1.2.840.113549.1.1.11'
 
 function signer(key: KeyObject, algorithm: string, hash: string | null): Signer {

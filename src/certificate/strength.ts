@@ -3,6 +3,10 @@
 
 import type { Certificate } from './certificate.ts'
 
+/** What is looked at: of a certificate, or of a request for one. */
+type KeyFacts = Pick<Certificate, 'keyType' | 'keySize' | 'keyExponent'>
+type SignatureFacts = Pick<Certificate, 'signatureAlgorithm'>
+
 /** Below these, a key can be broken with money: RSA 2048 and EC 256 are about 112 and 128 bits (NIST SP 800-57 part 1). */
 const MIN_RSA_BITS = 2048
 const MIN_EC_BITS = 256
@@ -10,12 +14,11 @@ const MIN_EC_BITS = 256
 const BROKEN_HASHES: ReadonlySet<string> = new Set(['md2', 'md4', 'md5', 'sha1'])
 
 /**
- * Why a certificate's key is too weak, in a few words; null if it is not, or if its kind is unknown here.
+ * Why a key is too weak, in a few words; null if it is not, or if its kind is unknown here.
  *
  * @throws {CertificateError} ERR_TLACACOCA_CERTIFICATE_MALFORMED if the key cannot be read.
  */
-export function weaknessOfKey(certificate: Certificate): string | null {
-  const { keyType, keySize, keyExponent } = certificate
+export function weaknessOfKey({ keyType, keySize, keyExponent }: KeyFacts): string | null {
   if (keySize === null) return null
   if (keyType === 'rsa' && keySize < MIN_RSA_BITS) return `the RSA key has ${keySize} bits, less than ${MIN_RSA_BITS}`
   // With e = 1 everything is its own signature; with an even e there is no private key.
@@ -25,12 +28,12 @@ export function weaknessOfKey(certificate: Certificate): string | null {
 }
 
 /**
- * Why a certificate's signature is too weak, in a few words; null if it is not.
+ * Why a signature is too weak, in a few words; null if it is not.
  *
  * @throws {CertificateError} ERR_TLACACOCA_CERTIFICATE_MALFORMED if the algorithm cannot be read.
  */
-export function weaknessOfSignature(certificate: Certificate): string | null {
-  const { hash, name } = certificate.signatureAlgorithm
+export function weaknessOfSignature({ signatureAlgorithm }: SignatureFacts): string | null {
+  const { hash, name } = signatureAlgorithm
   return hash !== null && BROKEN_HASHES.has(hash)
     ? `it is signed with ${name}, and collisions of ${hash} can be made`
     : null
@@ -45,7 +48,7 @@ const USUAL_EXPONENT = 65537n
  *
  * @throws {CertificateError} ERR_TLACACOCA_CERTIFICATE_MALFORMED if the key cannot be read.
  */
-export function smallExponentOf({ keyExponent }: Certificate): string | null {
+export function smallExponentOf({ keyExponent }: Pick<KeyFacts, 'keyExponent'>): string | null {
   if (keyExponent === null || keyExponent >= USUAL_EXPONENT) return null
   return `the RSA key has the exponent ${keyExponent}, less than ${USUAL_EXPONENT}`
 }

@@ -1,9 +1,11 @@
 import { Peer } from '../certificate/peer.ts'
+import { findRevoked, type RevocationRefusal } from '../certificate/revocation-checker.ts'
 import { CertificateError } from '../errors.ts'
 import { requireFunction, requireList, requireOptions, show } from '../internal/arguments.ts'
 import { type Clock, systemClock } from '../internal/clock.ts'
+import { isThenable } from '../internal/thenable.ts'
 import { RequestTarget } from '../names/request-target.ts'
-import { decisionOf, type LookupResult } from './certificate-lookup.ts'
+import { decisionOf } from './certificate-lookup.ts'
 import { type CertificateRule, type CompiledRule, compileRule } from './certificate-rule.ts'
 import {
   ALLOWED,
@@ -14,7 +16,6 @@ import {
   type MiddlewareResult,
 } from './middleware.ts'
 import { RuleTree } from './rule-tree.ts'
-import { isThenable } from './thenable.ts'
 
 export interface CertificateAuthOptions {
   /** In any order: the most specific one applies, see {@link CertificateAuth}. */
@@ -32,7 +33,8 @@ export interface CertificateAuthOptions {
  *
  * 1. A certificate that is shown must be within its dates (`cert_not_valid`, with `expired` or `not_yet_valid` as
  *    `detail`), unless the rule says otherwise. This holds where the rule requires none too: whoever serves that path
- *    may take the certificate for an identity.
+ *    may take the certificate for an identity. And it must not have been taken back (`revoked`, `held`, or `unknown` to
+ *    the authority that it names), if the rule says who knows that; so must none of the chain that comes with it.
  * 2. If one is required, it must be shown (`cert_required`).
  * 3. It must be on the list, be issued by a trusted authority, and pass the lookup, as far as the rule says so
  *    (`cert_not_authorized`; a lookup has other answers too).
@@ -90,13 +92,13 @@ export class CertificateAuth implements Middleware {
     if (!Peer.is(peer)) throw new TypeError(`"peer" expected a Peer or null, got ${show(peer)}`)
 
     const problem = this.#problemWithDates(rule, peer)
-    if (problem !== null) return { allowed: false, denialReason: 'cert_not_valid', detail: problem }
-    if (rule.allowed !== null && !rule.allowed.has(peer.certificate)) return notAuthorized('not on the list')
-    if (rule.issued && peer.issuance !== 'issued') return notAuthorized(peer.issuanceProblem ?? peer.issuance)
-    if (rule.lookup === null) return ALLOWED
+    if (problem !== null) return notValid(problem)
+    if (rule.revocation === null) return authorize(rule, peer, request)
 
-    const answer = rule.lookup.lookup(peer, request)
-    return isThenable(answer) ? decisionAfter(answer) : decisionOf(answer)
+    const proceed = (refusal: RevocationRefusal | null): MiddlewareResult | Promise<MiddlewareResult> =>
+      refusal === null ? authorize(rule, peer, request) : notValid(refusal.kind)
+    const refusal = findRevoked(rule.revocation, [peer.certificate, ...peer.chain.slice(1)])
+    return refusal instanceof Promise ? decisionAfter(refusal, proceed) : proceed(refusal)
   }
 
   #problemWithDates(rule: CompiledRule, peer: Peer): string | null {
@@ -115,12 +117,32 @@ export class CertificateAuth implements Middleware {
 
 const CERT_REQUIRED: Denied = Object.freeze({ allowed: false, denialReason: 'cert_required' })
 
-async function decisionAfter(answer: PromiseLike<LookupResult>): Promise<MiddlewareResult> {
+function authorize(
+  rule: CompiledRule,
+  peer: Peer,
+  request: MiddlewareRequest,
+): MiddlewareResult | Promise<MiddlewareResult> {
+  if (rule.allowed !== null && !rule.allowed.has(peer.certificate)) return notAuthorized('not on the list')
+  if (rule.issued && peer.issuance !== 'issued') return notAuthorized(peer.issuanceProblem ?? peer.issuance)
+  if (rule.lookup === null) return ALLOWED
+
+  const answer = rule.lookup.lookup(peer, request)
+  return isThenable(answer) ? decisionAfter(answer, decisionOf) : decisionOf(answer)
+}
+
+async function decisionAfter<Answer>(
+  answer: PromiseLike<Answer>,
+  decide: (answer: Answer) => MiddlewareResult | Promise<MiddlewareResult>,
+): Promise<MiddlewareResult> {
   try {
-    return decisionOf(await answer)
+    return await decide(await answer)
   } catch (error) {
     return failure(error)
   }
+}
+
+function notValid(detail: string): Denied {
+  return { allowed: false, denialReason: 'cert_not_valid', detail }
 }
 
 function notAuthorized(detail: string): Denied {

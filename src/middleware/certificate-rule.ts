@@ -3,6 +3,7 @@
 
 import type { Certificate } from '../certificate/certificate.ts'
 import { type Fingerprint, parseFingerprint } from '../certificate/fingerprint.ts'
+import { type RevocationChecker, requireRevocationChecker } from '../certificate/revocation-checker.ts'
 import { InvalidNameError } from '../errors.ts'
 import { requireList, requireOneOf, requireOptions, requireString, show } from '../internal/arguments.ts'
 import { parseEndpoint } from '../names/endpoint.ts'
@@ -33,6 +34,13 @@ export interface CertificateRule {
   readonly allowedFingerprints?: Iterable<string>
   /** Whether the certificate must come from an authority that the server trusts. Default false. */
   readonly issued?: boolean
+  /**
+   * Who knows which certificates have been taken back, such as a `CertificateAuthority` with its `revocationChecker()`. It
+   * is asked on each request, so a revocation counts from the next one on, on open connections too, and about the whole
+   * chain that the client has sent. A certificate of somebody else passes on to the other conditions: `issued` and
+   * `allowedFingerprints` say who may enter. Default: nobody.
+   */
+  readonly revocation?: RevocationChecker
   /** Who knows the users; asked last, and only about a certificate that was shown. Default: nobody. */
   readonly lookup?: CertificateLookup
   /** What to do with a certificate after its last day. Default `refuse`. */
@@ -50,6 +58,7 @@ export interface CompiledRule {
   readonly needsCertificate: boolean
   readonly allowed: FingerprintList | null
   readonly issued: boolean
+  readonly revocation: RevocationChecker | null
   readonly lookup: CertificateLookup | null
   readonly allowsExpired: boolean
   readonly allowsNotYetValid: boolean
@@ -57,12 +66,13 @@ export interface CompiledRule {
 
 export function compileRule(rule: CertificateRule, name: string): CompiledRule {
   requireOptions(name, rule, KNOWN)
-  const { path, host, scheme, allowedFingerprints, lookup } = rule
+  const { path, host, scheme, allowedFingerprints, revocation, lookup } = rule
   const { requireCertificate = true, issued = false, expired = 'refuse', notYetValid = 'refuse' } = rule
   requireBoolean(`${name}.requireCertificate`, requireCertificate)
   requireBoolean(`${name}.issued`, issued)
   requireOneOf(`${name}.expired`, expired, ['refuse', 'allow'])
   requireOneOf(`${name}.notYetValid`, notYetValid, ['refuse', 'allow'])
+  if (revocation !== undefined) requireRevocationChecker(`${name}.revocation`, revocation)
   if (lookup !== undefined && typeof lookup?.lookup !== 'function') {
     throw new TypeError(`"${name}.lookup" expected an object with a method lookup, got ${show(lookup)}`)
   }
@@ -75,6 +85,7 @@ export function compileRule(rule: CertificateRule, name: string): CompiledRule {
     needsCertificate: requireCertificate || issued || allowed !== null,
     allowed,
     issued,
+    revocation: revocation ?? null,
     lookup: lookup ?? null,
     allowsExpired: expired === 'allow',
     allowsNotYetValid: notYetValid === 'allow',
@@ -109,6 +120,7 @@ const KNOWN: readonly (keyof CertificateRule)[] = [
   'requireCertificate',
   'allowedFingerprints',
   'issued',
+  'revocation',
   'lookup',
   'expired',
   'notYetValid',

@@ -1,4 +1,5 @@
 import { requireFunction, requireOptions, requireString, show } from '../internal/arguments.ts'
+import { isThenable } from '../internal/thenable.ts'
 import {
   ALLOWED,
   type DenialReason,
@@ -8,7 +9,6 @@ import {
   type MiddlewareRequest,
   type MiddlewareResult,
 } from './middleware.ts'
-import { isThenable } from './thenable.ts'
 
 /** What one member of a chain said about one request. */
 export interface ChainDecision<Reason extends string = DenialReason> {

@@ -2,6 +2,7 @@
 // loads neither SQLite nor anything that reads certificates.
 
 export type { Peer } from '../certificate/peer.ts'
+export type { RevocationChecker, RevocationReason, RevocationStatus } from '../certificate/revocation-checker.ts'
 export { InvalidNameError, TlacacocaError } from '../errors.ts'
 export type { Clock } from '../internal/clock.ts'
 export {

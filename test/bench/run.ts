@@ -4,6 +4,7 @@
 //   npm run bench -- tofu    those whose group has this in its name
 import { availableParallelism, cpus } from 'node:os'
 import { measure, type Pair, type Result } from './measure.ts'
+import { authorityPairs } from './pairs/authority.ts'
 import { certificatePairs } from './pairs/certificates.ts'
 import { connectionPairs } from './pairs/connections.ts'
 import { middlewarePairs } from './pairs/middleware.ts'
@@ -19,6 +20,7 @@ const groups: Record<string, () => Promise<Result[]>> = {
   middleware: measured(middlewarePairs),
   connections: measured(connectionPairs),
   tls: measured(tlsPairs),
+  authority: measured(authorityPairs),
   'tls-memory': async () => printed(await tlsMemory()),
 }
 

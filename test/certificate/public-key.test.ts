@@ -151,7 +151,8 @@ describe('an Edwards key', () => {
 // What would end this process is tried in others. The first of the tests shows that the danger is real.
 describe('a certificate with the point at infinity for a key', () => {
   const der = craft({ spki: ecKey(P256, bytes('00')) })
-  const dangerous = [20, 22, 24].includes(Number(process.versions.node.split('.')[0]))
+  // Releases of 24 have mended it in the meantime.
+  const dangerous = [20, 22].includes(Number(process.versions.node.split('.')[0]))
 
   function run(program: string) {
     const module = fileURLToPath(new URL('../../src/certificate/certificate.ts', import.meta.url))

@@ -38,7 +38,7 @@ function loadedBy(entry: string): string[] {
 const heavy = /node_modules\/(?!tsx|esbuild|get-tsconfig|resolve-pkg-maps)|\.node$/
 
 describe('importing', () => {
-  it.each(['certificate', 'tofu', 'tls', 'identity', 'middleware', 'logging', 'testing', ''])(
+  it.each(['certificate', 'tofu', 'tls', 'identity', 'authority', 'middleware', 'logging', 'testing', ''])(
     'tlacacoca/%s loads no package: each is loaded by the first call that needs it',
     (entry) => {
       expect(loadedBy(entry).filter((file) => heavy.test(file))).toEqual([])

@@ -3,6 +3,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import type { Certificate } from '../../src/certificate/certificate.ts'
 import { loadCertificateBuilder } from '../../src/certificate/certificate-builder.ts'
+import { selfSignedExtensions } from '../../src/certificate/generate.ts'
 import { generateKey } from '../../src/certificate/key-generation.ts'
 import { signerFor } from '../../src/certificate/signing.ts'
 import { canonicalHost } from '../../src/names/host.ts'
@@ -39,12 +40,14 @@ export async function certificateSignedBy(keyPem: string, options: SignedOptions
   const signerKey = createPrivateKey(keyPem)
   const attributes = [{ oid: '2.5.4.3', value: commonName }]
   if (userId !== undefined) attributes.push({ oid: '0.9.2342.19200300.100.1.1', value: userId })
+  const name = builder.name(attributes)
   return builder.build(
     {
-      name: builder.newName(attributes),
+      issuer: name,
+      subject: name,
       validity: { notBefore: new Date('2026-01-01T00:00:00Z'), notAfter: new Date('2040-01-01T00:00:00Z') },
       spki,
-      extensions: builder.newExtensions({
+      extensions: selfSignedExtensions(builder, {
         spki,
         hosts: host === null ? [] : [canonicalHost(host)],
         usage: 'server',

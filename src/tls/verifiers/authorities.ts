@@ -2,12 +2,19 @@ import { Certificate } from '../../certificate/certificate.ts'
 import { isCertificateValidForHostname } from '../../certificate/hostname.ts'
 import { parseCertificates } from '../../certificate/load.ts'
 import { validatePath } from '../../certificate/path-validation.ts'
-import type { PeerVerifier } from '../../certificate/peer-verifier.ts'
+import type { PeerVerifier, VerifierDecision } from '../../certificate/peer-verifier.ts'
+import {
+  findRevoked,
+  type RevocationChecker,
+  type RevocationRefusal,
+  requireRevocationChecker,
+} from '../../certificate/revocation-checker.ts'
 import { systemAuthorities } from '../../certificate/system-authorities.ts'
 import { authoritiesOf, TrustStore } from '../../certificate/trust-store.ts'
 import { requireFunction, requireOptions, show } from '../../internal/arguments.ts'
 import { type Clock, systemClock } from '../../internal/clock.ts'
 import { normalizeHost } from '../../names/host.ts'
+import { alertFor, revocationText } from '../refuse-revoked.ts'
 
 /** How {@link authorities} checks. */
 export interface AuthoritiesOptions {
@@ -15,11 +22,17 @@ export interface AuthoritiesOptions {
   readonly hostname?: string
   /** For the dates of certificates. */
   readonly clock?: Clock
+  /**
+   * Who knows which certificates have been taken back. It is asked about each certificate of the path but the authority
+   * that is trusted; what has been revoked, is on hold, or is unknown to the authority that it names is refused, and so
+   * is everything if it cannot tell. Default: revocation is not checked.
+   */
+  readonly revocation?: RevocationChecker
 }
 
 /**
- * Accepts the servers whose certificate was issued by a trusted authority (RFC 5280, see `validatePath`; revocation is
- * not checked) for the host that was meant (RFC 9525: by its subjectAltName only).
+ * Accepts the servers whose certificate was issued by a trusted authority (RFC 5280, see `validatePath`; revocation
+ * is checked if there is somebody to ask) for the host that was meant (RFC 9525: by its subjectAltName only).
  *
  * @param trust - The authorities: certificates, or PEM texts with one or more. A self-signed certificate in the list
  *   stands for itself. Or a {@link TrustStore}. Or `system`: the authorities that this Node trusts, which are Mozilla's and those of
@@ -38,9 +51,10 @@ export function authorities(
   trust: 'system' | TrustStore | readonly (Certificate | string)[],
   options: AuthoritiesOptions = {},
 ): PeerVerifier {
-  requireOptions('options', options, ['hostname', 'clock'])
-  const { clock = systemClock } = options
+  requireOptions('options', options, ['hostname', 'clock', 'revocation'])
+  const { clock = systemClock, revocation } = options
   requireFunction('clock', clock)
+  if (revocation !== undefined) requireRevocationChecker('revocation', revocation)
   const hostname = options.hostname === undefined ? null : normalizeHost(options.hostname)
   // Reading all of the system's takes a moment, which is only worth it if they are needed.
   let trusted = trust === 'system' ? null : readAuthorities(trust)
@@ -57,9 +71,26 @@ export function authorities(
       })
       if (!path.valid) return { accept: false, reason: path.problem, detail: path.detail }
       const host = hostname ?? endpoint.host
-      if (isCertificateValidForHostname(certificate, host)) return { accept: true, ground: 'authorities' }
-      return { accept: false, reason: 'wrong_hostname', detail: `it was not issued for ${host}` }
+      if (!isCertificateValidForHostname(certificate, host)) {
+        return { accept: false, reason: 'wrong_hostname', detail: `it was not issued for ${host}` }
+      }
+      if (revocation === undefined) return ACCEPTED
+      // Trust in the last of a path does not come from who issued it. A certificate that stands for itself is asked about.
+      const refusal = findRevoked(revocation, [certificate, ...path.path.slice(1, -1)])
+      return refusal instanceof Promise ? refusal.then(decisionOn) : decisionOn(refusal)
     },
+  }
+}
+
+const ACCEPTED: VerifierDecision = { accept: true, ground: 'authorities' }
+
+function decisionOn(refusal: RevocationRefusal | null): VerifierDecision {
+  if (refusal === null) return ACCEPTED
+  return {
+    accept: false,
+    reason: refusal.kind === 'unknown' ? 'unknown_to_authority' : refusal.kind,
+    detail: revocationText(refusal),
+    alert: alertFor(refusal.kind),
   }
 }
 

@@ -1,0 +1,190 @@
+// Where an authority remembers what it has issued. What may be done is decided elsewhere (`signing.ts`, `revoking.ts`); a
+// store keeps what was decided, and whatever two signers could race for is one method here: a serial number, a replay, a
+// number of a revocation list, a notice.
+//
+// Instants are milliseconds since the Unix epoch. Serial numbers are lower-case hex of whole octets, without a sign octet.
+
+import type { Certificate } from '../certificate/certificate.ts'
+import type { Fingerprint } from '../certificate/fingerprint.ts'
+import type { RevocationReason } from '../certificate/revocation-checker.ts'
+import type { AuditEvent, NewAuditEvent } from './audit.ts'
+import type { CrlEntry } from './crl-encoding.ts'
+
+/** A value, or a promise of it. Whoever implements a store may answer at once; whoever calls it must await. */
+export type Awaitable<T> = T | Promise<T>
+
+/**
+ * What has become of a certificate. `pending`: it is about to be signed, or the program was killed while it signed.
+ * `held` can become `issued` again; `revoked` is final.
+ */
+export type IssuedStatus = 'pending' | 'issued' | 'held' | 'revoked'
+
+/** A certificate that is about to be signed. */
+export interface NewIssued {
+  readonly serial: string
+  readonly profile: string
+  /** Who asked, as the request said; null if it did not say. */
+  readonly clientHash: string | null
+  /** `spki-sha256` of the key that is certified. */
+  readonly publicKey: Fingerprint
+  /** SHA-256 of the request, in hex; null for a renewal without one. */
+  readonly requestSha256: string | null
+  /** SHA-256 of what is about to be signed, in hex. */
+  readonly tbsSha256: string
+  /** For people: the subject, or the first alternative name. */
+  readonly subject: string
+  readonly notBefore: number
+  readonly notAfter: number
+  /** The serial number of the certificate that it renews; null if it renews none. */
+  readonly renewedFrom: string | null
+  /** Who asked, for the audit trail: an address, a fingerprint, a name of your own. */
+  readonly requestedBy: string | null
+  readonly createdAt: number
+}
+
+/** A certificate in the store. */
+export interface IssuedRow extends NewIssued {
+  readonly status: IssuedStatus
+  /** Since when it has this status. */
+  readonly statusAt: number
+  /** Null as long as it is pending, and for ever if it was never signed. */
+  readonly certificate: Certificate | null
+  /** Null unless it is revoked. */
+  readonly revocation: {
+    readonly at: number
+    readonly reason: RevocationReason
+    readonly invalidityDate: number | null
+  } | null
+}
+
+/** When the same request counts as sent twice. */
+export interface ReplayWindow {
+  /** From this instant on. */
+  readonly since: number
+}
+
+export type BeginOutcome =
+  /** The row is on the disk. */
+  | { readonly kind: 'begun' }
+  | { readonly kind: 'serial_taken' }
+  /** The key was compromised, or blocked for another reason. */
+  | { readonly kind: 'key_blocked' }
+  /** The same request, for the same profile and client, has been answered by this one. */
+  | { readonly kind: 'replayed'; readonly row: IssuedRow }
+  /** The same request is being signed by somebody else right now. */
+  | { readonly kind: 'in_progress' }
+
+export type CompleteOutcome =
+  /** It is issued. `noticeId`: what `postsign` is to be told; null if nobody is. */
+  | { readonly kind: 'completed'; readonly noticeId: number | null }
+  /** It was given up meanwhile. It must not be handed out. */
+  | { readonly kind: 'not_pending' }
+
+/** What is said about a revocation. */
+export interface Revocation {
+  readonly serial: string
+  readonly at: number
+  readonly reason: RevocationReason
+  readonly invalidityDate: number | null
+  readonly by: string | null
+  /** Whether every other certificate of the same key is revoked too, and the key blocked. */
+  readonly withKey: boolean
+}
+
+export type RevokeOutcome =
+  /** The serial numbers that were revoked by this, the one that was asked for first. */
+  | { readonly kind: 'revoked'; readonly serials: readonly string[] }
+  | { readonly kind: 'already_revoked' }
+  | { readonly kind: 'unknown' }
+
+/** What is said about a hold or a release. */
+export interface StatusChange {
+  readonly serial: string
+  readonly at: number
+  readonly by: string | null
+}
+
+/** A revocation list that was begun: its number is taken, whatever becomes of it. */
+export interface BegunCrl {
+  readonly number: bigint
+  readonly entries: readonly CrlEntry[]
+}
+
+/** A revocation list that was signed. */
+export interface StoredCrl {
+  readonly number: bigint
+  readonly thisUpdate: number
+  readonly nextUpdate: number
+  readonly der: Uint8Array
+}
+
+/** Something that `postsign` has not been told yet, or not with success. */
+export interface Notice {
+  readonly id: number
+  readonly serial: string
+  /** How often it was tried before. */
+  readonly attempts: number
+}
+
+/** Which certificates to list. All of what is given must be so. */
+export interface IssuedFilter {
+  readonly status?: IssuedStatus
+  readonly profile?: string
+  readonly clientHash?: string
+  readonly publicKey?: Fingerprint
+  /** Those that expire at this instant or earlier. */
+  readonly expiresBy?: number
+}
+
+/**
+ * Keeps the issued certificates of one authority. Promises to implement:
+ *
+ * 1. What cannot be read or written throws or rejects. "There is none" is an answer and not a failure.
+ * 2. Each method that writes happens whole or not at all, with its event in the audit trail, and looks and writes in one
+ *    step: of several that exclude each other, one happens, also between processes.
+ * 3. `begin` has put the row on the disk, safe from a power cut, when it answers. No two rows have one serial number.
+ * 4. Within the window, of equal requests (same SHA-256, profile and client hash) one begins. The others get what came of
+ *    it: the row, or `in_progress`. One that was revoked or given up answers nobody.
+ * 5. A row becomes `issued` once, from `pending`, by `complete`; then it has its certificate. `abandonPending` revokes rows
+ *    that have been pending since before an instant; they are listed like all that are revoked.
+ * 6. `revoked` is final. Only what is `held` is released. No row is ever deleted.
+ * 7. A key that is blocked begins nothing. Revoking with the key blocks it, and revokes what is pending for it as well.
+ * 8. Numbers of revocation lists only grow, also after a crash and between processes. A list has what was revoked or held
+ *    when it was begun, but for what expired before the last list that was completed.
+ * 9. `currentCrl` is null as soon as something was revoked, held or released since the last completed list was begun.
+ * 10. A notice is given to one caller at a time: `claimNotices` gives it to nobody else before `until`.
+ * 11. The audit trail is append-only, and each event is chained to the one before it.
+ */
+export interface IssuedStore {
+  begin(row: NewIssued, replay: ReplayWindow | null): Awaitable<BeginOutcome>
+  /** @param notifyAt - From when on others may tell `postsign`, if this caller has not; null if nobody is to be told. */
+  complete(serial: string, certificate: Certificate, at: number, notifyAt: number | null): Awaitable<CompleteOutcome>
+  /** @returns How many were given up. */
+  abandonPending(before: number, at: number): Awaitable<number>
+
+  get(serial: string): Awaitable<IssuedRow | null>
+  /** In the order in which they were begun. */
+  list(filter: IssuedFilter): AsyncIterable<IssuedRow>
+
+  revoke(revocation: Revocation): Awaitable<RevokeOutcome>
+  hold(change: StatusChange): Awaitable<{ readonly kind: 'held' | 'already_held' | 'revoked' | 'unknown' }>
+  release(change: StatusChange): Awaitable<{ readonly kind: 'released' | 'not_held' | 'unknown' }>
+  blockKey(key: { readonly publicKey: Fingerprint; readonly at: number; readonly by: string | null }): Awaitable<void>
+  isKeyBlocked(publicKey: Fingerprint): Awaitable<boolean>
+
+  beginCrl(at: number): Awaitable<BegunCrl>
+  completeCrl(crl: StoredCrl): Awaitable<void>
+  currentCrl(): Awaitable<StoredCrl | null>
+
+  /** Notices that are due, the oldest first. */
+  claimNotices(at: number, until: number, limit: number): Awaitable<readonly Notice[]>
+  settleNotice(id: number): Awaitable<void>
+  postponeNotice(id: number, until: number): Awaitable<void>
+
+  /** Adds an event of your own to the audit trail. */
+  record(event: NewAuditEvent): Awaitable<AuditEvent>
+  /** The audit trail, from its beginning, or after a position. */
+  auditTrail(after?: number): AsyncIterable<AuditEvent>
+
+  close(): Awaitable<void>
+}

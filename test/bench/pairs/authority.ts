@@ -1,0 +1,129 @@
+// A request comes in and a certificate goes out: reading, proof of possession, what the certificate says, a signature. The
+// floor is the cryptography in it: a stranger's key has to be imported, one signature verified, and one made.
+
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
+import { promisify } from 'node:util'
+import type { Certificate } from '../../../src/certificate/certificate.ts'
+import { loadCertificateBuilder } from '../../../src/certificate/certificate-builder.ts'
+import { CertificateRequest } from '../../../src/certificate/certificate-request.ts'
+import { createCertificateRequest } from '../../../src/certificate/certificate-request-create.ts'
+import { generateSelfSignedCertificate } from '../../../src/certificate/generate.ts'
+import { signerFor } from '../../../src/certificate/signing.ts'
+import type { Operation, Pair } from '../measure.ts'
+
+type Key = 'P-256' | 'RSA-2048'
+
+interface Authority {
+  readonly certificate: Certificate
+  readonly privateKey: KeyObject
+}
+
+export async function authorityPairs(): Promise<Pair[]> {
+  return [await signingPair('P-256'), await signingPair('RSA-2048')]
+}
+
+async function signingPair(key: Key): Promise<Pair> {
+  const made = await generateSelfSignedCertificate({ hostname: 'ca.example.org', isCA: true, key })
+  const authority = { certificate: made.certificate, privateKey: createPrivateKey(made.privateKeyPem) }
+  const { request } = await createCertificateRequest({ key, subject: [['CN', 'Ana']] })
+  return {
+    name: `request and certificate, ${key}`,
+    goal: 3,
+    floor: cryptographyAlone(request, authority),
+    ours: await ours(request, authority),
+    peers: { '@peculiar/x509': await byPeculiar(request, authority, key) },
+    // Serial numbers and signatures are random, and the floor makes no certificate at all.
+    same: null,
+  }
+}
+
+const signAsync = promisify<string, Uint8Array, KeyObject, Buffer>(sign)
+
+function cryptographyAlone(request: CertificateRequest, { privateKey }: Authority): Operation {
+  const spki = Buffer.from(request.subjectPublicKeyInfo)
+  const signed = Buffer.alloc(300)
+  // As long as the request's own, and made by the key of the authority: any key costs the same.
+  const signature = sign('sha256', signed, privateKey)
+  // EC is quick enough to be signed with where one stands; RSA belongs on the thread pool, also for us.
+  const make = privateKey.asymmetricKeyType === 'rsa' ? signAsync : sign
+  return async () => {
+    verify('sha256', signed, createPublicKey({ key: spki, format: 'der', type: 'spki' }), signature)
+    return make('sha256', signed, privateKey)
+  }
+}
+
+/** What an authority does for each request, with everything encoded once that is the same for all of them. */
+async function ours(request: CertificateRequest, { certificate, privateKey }: Authority): Promise<Operation> {
+  const der = request.der
+  const builder = await loadCertificateBuilder()
+  const signer = signerFor(privateKey, certificate.subjectPublicKeyInfo)
+  const { extensions: make } = builder
+  const constant = [
+    make.basicConstraints({ ca: false }),
+    make.keyUsage(['digitalSignature']),
+    make.extendedKeyUsage(['clientAuth']),
+    make.authorityKeyIdentifier(certificate),
+  ]
+  const issuer = certificate.subjectDer
+  return async () => {
+    const received = CertificateRequest.from(der)
+    received.requireProof()
+    const spki = received.subjectPublicKeyInfo
+    const now = Date.now()
+    const signedPart = builder.signedPart(
+      {
+        issuer,
+        subject: builder.name([{ oid: '2.5.4.3', value: received.subject.commonName ?? '' }]),
+        validity: { notBefore: new Date(now - 300_000), notAfter: new Date(now + 90 * 86_400_000) },
+        spki,
+        extensions: [...constant, make.subjectKeyIdentifier(spki)],
+      },
+      signer,
+    )
+    return builder.assemble(signedPart, signer, await signer.sign(signedPart)).fingerprint
+  }
+}
+
+async function byPeculiar(
+  request: CertificateRequest,
+  { certificate, privateKey }: Authority,
+  key: Key,
+): Promise<Operation> {
+  await import('reflect-metadata')
+  const x509 = await import('@peculiar/x509')
+  const signingAlgorithm =
+    key === 'P-256'
+      ? { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
+      : { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }
+  const provider = crypto as Parameters<typeof x509.X509CertificateGenerator.create>[1]
+  const pkcs8 = privateKey.export({ format: 'der', type: 'pkcs8' })
+  const signingKey = await crypto.subtle.importKey('pkcs8', pkcs8, signingAlgorithm, false, ['sign'])
+  const der = new Uint8Array(request.der)
+  const issuer = new x509.X509Certificate(new Uint8Array(certificate.der)).subject
+  const keyIdentifier = createHash('sha1').update(certificate.subjectPublicKeyInfo).digest('hex')
+  return async () => {
+    const received = new x509.Pkcs10CertificateRequest(der)
+    if (!(await received.verify(provider))) throw new Error('the request does not verify')
+    const now = Date.now()
+    const issued = await x509.X509CertificateGenerator.create(
+      {
+        subject: received.subject,
+        issuer,
+        notBefore: new Date(now - 300_000),
+        notAfter: new Date(now + 90 * 86_400_000),
+        publicKey: received.publicKey,
+        signingKey,
+        signingAlgorithm,
+        extensions: [
+          new x509.BasicConstraintsExtension(false, undefined, true),
+          new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+          new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth]),
+          new x509.AuthorityKeyIdentifierExtension(keyIdentifier),
+          await x509.SubjectKeyIdentifierExtension.create(received.publicKey, false, provider),
+        ],
+      },
+      provider,
+    )
+    return issued.rawData
+  }
+}
