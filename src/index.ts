@@ -49,6 +49,7 @@ export {
   type IssuedStore,
   limitByMiddleware,
   MemoryAuthorityLimiter,
+  MemoryIssuedStore,
   type NamePolicy,
   type NewAuditEvent,
   type NewIssued,

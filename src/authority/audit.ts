@@ -4,7 +4,7 @@
 // elsewhere: so keep it elsewhere.
 
 import { createHash } from 'node:crypto'
-import { requireInteger, requireOptions, requireString } from '../internal/arguments.ts'
+import { requireInteger, requireOptions, requireString, show } from '../internal/arguments.ts'
 
 /** Something to be recorded. */
 export interface NewAuditEvent {
@@ -63,6 +63,7 @@ export type AuditVerdict =
  *
  * @param options.expectedHead - The hash of an event that was kept elsewhere. The trail must have it; so nothing up to it
  *   can be missing or other than it was, though there may be more behind it.
+ * @throws {RangeError} If `expectedHead` is no hash.
  * @example
  * import { CertificateAuthority, verifyAuditTrail } from 'tlacacoca/authority'
  *
@@ -76,11 +77,12 @@ export async function verifyAuditTrail(
 ): Promise<AuditVerdict> {
   requireOptions('options', options, ['expectedHead'])
   const { expectedHead } = options
-  if (expectedHead !== undefined) requireString('expectedHead', expectedHead)
+  if (expectedHead !== undefined) requireHash(expectedHead)
   let last: AuditEvent | null = null
   let isFound = expectedHead === undefined || expectedHead === AUDIT_START
   for await (const event of events) {
     const position: number = (last?.position ?? 0) + 1
+    if (!isEvent(event)) return broken(position, 'there is something else than an event')
     if (event.position !== position) return broken(position, `there is event ${event.position} in its place`)
     if (event.previousHash !== (last?.hash ?? AUDIT_START))
       return broken(position, 'it does not follow the one before it')
@@ -90,6 +92,24 @@ export async function verifyAuditTrail(
   }
   const [count, head] = [last?.position ?? 0, last?.hash ?? AUDIT_START]
   return isFound ? { valid: true, count, head } : broken(count + 1, 'the event that was expected is not there')
+}
+
+/** Two values that are not of these types can have one JSON. */
+function isEvent(event: unknown): boolean {
+  if (typeof event !== 'object' || event === null) return false
+  const { at, event: what, actor, serial, detail } = event as Partial<AuditEvent>
+  return (
+    Number.isSafeInteger(at) &&
+    typeof what === 'string' &&
+    [actor, serial, detail].every((text) => text === null || typeof text === 'string')
+  )
+}
+
+function requireHash(text: unknown): void {
+  requireString('expectedHead', text)
+  if (!/^[0-9a-f]{64}$/.test(text)) {
+    throw new RangeError(`"expectedHead" expected 64 lower-case hex digits, got ${show(text)}`)
+  }
 }
 
 /** Half a surrogate pair cannot be stored, and would come back as another text than the one that was hashed. */

@@ -140,6 +140,11 @@ export class CertificateAuthority implements AsyncDisposable {
     this.#parts = parts
   }
 
+  /** The names of the profiles that `sign` knows. */
+  get profileNames(): readonly string[] {
+    return this.#parts.settings.profiles.names
+  }
+
   /** Whether a value is an authority that this library opened. */
   static is(value: unknown): value is CertificateAuthority {
     return typeof value === 'object' && value !== null && #parts in value

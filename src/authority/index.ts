@@ -53,6 +53,7 @@ export type {
 } from './issued-store.ts'
 export type { AuthorityLimiter, AuthorityLimiterOptions, SigningAttempt, SigningLimit } from './limiter.ts'
 export { limitByMiddleware, MemoryAuthorityLimiter } from './limiter.ts'
+export { MemoryIssuedStore } from './memory-issued-store.ts'
 export type { PassphraseSource } from './passphrase-source.ts'
 export type { AlternativeNameKind, CertifiedKey, NamePolicy, Profile, RenewalPolicy } from './profile.ts'
 export { defineProfile } from './profile.ts'

@@ -30,6 +30,8 @@ export const ISSUED_SCHEMA: SqliteSchema = {
        der BLOB,
        reason TEXT,
        invalidity_at INTEGER,
+       -- From which revision of the list on it is, or is not, to be on it; null if it was never taken back.
+       list_revision INTEGER,
        CHECK ((status IN ('issued', 'held')) <= (der IS NOT NULL)),
        CHECK ((status = 'revoked') = (reason IS NOT NULL))
      ) STRICT;
@@ -74,7 +76,13 @@ export const ISSUED_SCHEMA: SqliteSchema = {
      ) STRICT;
      CREATE TRIGGER audit_is_kept BEFORE DELETE ON audit BEGIN SELECT raise(ABORT, 'the audit trail is append-only'); END;
      CREATE TRIGGER audit_stays BEFORE UPDATE ON audit BEGIN SELECT raise(ABORT, 'the audit trail is append-only'); END;
+     -- Replacing a row would not fire the triggers above.
+     CREATE TRIGGER audit_grows BEFORE INSERT ON audit
+       WHEN NEW.position <> (SELECT coalesce(max(position), 0) + 1 FROM audit)
+       BEGIN SELECT raise(ABORT, 'the audit trail is append-only'); END;
      CREATE TRIGGER certificate_is_kept BEFORE DELETE ON certificate
-       BEGIN SELECT raise(ABORT, 'certificates are never deleted'); END;`,
+       BEGIN SELECT raise(ABORT, 'certificates are never deleted'); END;
+     CREATE TRIGGER revoked_is_final BEFORE UPDATE OF status ON certificate
+       WHEN OLD.status = 'revoked' BEGIN SELECT raise(ABORT, 'what is revoked stays so'); END;`,
   ],
 }

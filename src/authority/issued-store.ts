@@ -140,17 +140,20 @@ export interface IssuedFilter {
  * Keeps the issued certificates of one authority. Promises to implement:
  *
  * 1. What cannot be read or written throws or rejects. "There is none" is an answer and not a failure.
- * 2. Each method that writes happens whole or not at all, with its event in the audit trail, and looks and writes in one
- *    step: of several that exclude each other, one happens, also between processes.
+ * 2. Each method that writes happens whole or not at all, with its event in the audit trail if it changed what becomes of
+ *    a certificate, a key or a list, and looks and writes in one step: of several that exclude each other, one happens,
+ *    also between processes.
  * 3. `begin` has put the row on the disk, safe from a power cut, when it answers. No two rows have one serial number.
  * 4. Within the window, of equal requests (same SHA-256, profile and client hash) one begins. The others get what came of
- *    it: the row, or `in_progress`. One that was revoked or given up answers nobody.
+ *    it: the row, or `in_progress`. One that is held, was revoked or given up answers nobody.
  * 5. A row becomes `issued` once, from `pending`, by `complete`; then it has its certificate. `abandonPending` revokes rows
  *    that have been pending since before an instant; they are listed like all that are revoked.
  * 6. `revoked` is final. Only what is `held` is released. No row is ever deleted.
- * 7. A key that is blocked begins nothing. Revoking with the key blocks it, and revokes what is pending for it as well.
+ * 7. A key that is blocked begins nothing, and what was pending for it is given up. Revoking with the key revokes all that
+ *    it has, pending or not, and blocks it.
  * 8. Numbers of revocation lists only grow, also after a crash and between processes. A list has what was revoked or held
- *    when it was begun, but for what expired before the last list that was completed.
+ *    when it was begun, but for what was on the last completed list already, and had expired before that list, and has
+ *    expired by now.
  * 9. `currentCrl` is null as soon as something was revoked, held or released since the last completed list was begun.
  * 10. A notice is given to one caller at a time: `claimNotices` gives it to nobody else before `until`.
  * 11. The audit trail is append-only, and each event is chained to the one before it.

@@ -45,6 +45,8 @@ export class MemoryIssuedStore implements IssuedStore {
   #lastNumber = 0n
   /** Counts what changes the next list; one that was begun at an earlier count is out of date. */
   #revision = 0
+  /** From which revision on each certificate is, or is not, to be on the list, by serial number. */
+  readonly #listed = new Map<string, number>()
   /** Lists that were begun, and at which revision. */
   readonly #begunCrls = new Map<bigint, number>()
   #crl: (StoredCrl & { readonly revision: number }) | null = null
@@ -82,11 +84,7 @@ export class MemoryIssuedStore implements IssuedStore {
   abandonPending(before: number, at: number): number {
     this.#requireOpen()
     const old = [...this.#rows.values()].filter((row) => row.status === 'pending' && row.createdAt < before)
-    for (const row of old) {
-      this.#setRevoked(row, { at, reason: 'unspecified', invalidityDate: null })
-      this.#append({ at, event: 'abandoned', actor: null, serial: row.serial, detail: null })
-    }
-    return old.length
+    return this.#abandon(old, at)
   }
 
   get(serial: string): IssuedRow | null {
@@ -118,11 +116,11 @@ export class MemoryIssuedStore implements IssuedStore {
       ? [...this.#rows.values()].filter((each) => each.publicKey === row.publicKey && each.serial !== serial)
       : []
     const revoked = [row, ...sameKey].filter((each) => each.status !== 'revoked')
-    if (withKey) this.blockKey({ publicKey: row.publicKey, at, by })
     for (const each of revoked) {
       this.#setRevoked(each, { at, reason, invalidityDate })
       this.#append({ at, event: 'revoked', actor: by, serial: each.serial, detail: reason })
     }
+    if (withKey) this.blockKey({ publicKey: row.publicKey, at, by })
     return revoked.length === 0
       ? { kind: 'already_revoked' }
       : { kind: 'revoked', serials: revoked.map((each) => each.serial) }
@@ -136,7 +134,7 @@ export class MemoryIssuedStore implements IssuedStore {
     if (row.status === 'held') return { kind: 'already_held' }
     this.#put({ ...row, status: 'held', statusAt: at })
     this.#append({ at, event: 'held', actor: by, serial, detail: null })
-    this.#revision++
+    this.#changeList(serial)
     return { kind: 'held' }
   }
 
@@ -147,7 +145,7 @@ export class MemoryIssuedStore implements IssuedStore {
     if (row.status !== 'held') return { kind: 'not_held' }
     this.#put({ ...row, status: 'issued', statusAt: at })
     this.#append({ at, event: 'released', actor: by, serial, detail: null })
-    this.#revision++
+    this.#changeList(serial)
     return { kind: 'released' }
   }
 
@@ -156,6 +154,8 @@ export class MemoryIssuedStore implements IssuedStore {
     if (this.#blockedKeys.has(publicKey)) return
     this.#blockedKeys.add(publicKey)
     this.#append({ at, event: 'key_blocked', actor: by, serial: null, detail: publicKey })
+    const isPending = (row: IssuedRow): boolean => row.status === 'pending' && row.publicKey === publicKey
+    this.#abandon([...this.#rows.values()].filter(isPending), at)
   }
 
   isKeyBlocked(publicKey: Fingerprint): boolean {
@@ -167,11 +167,14 @@ export class MemoryIssuedStore implements IssuedStore {
     this.#requireOpen()
     const number = ++this.#lastNumber
     this.#begunCrls.set(number, this.#revision)
-    // RFC 5280 section 3.3: what is revoked stays on the list until one was made after its end.
-    const since = this.#crl?.thisUpdate ?? Number.NEGATIVE_INFINITY
+    // RFC 5280 section 3.3: what is revoked stays on the list until it was on one made after its end. A clock that ran
+    // ahead when the last one was made must not drop what is still valid.
+    const since = Math.min(this.#crl?.thisUpdate ?? at, at)
+    const seen = this.#crl?.revision ?? -1
     const entries: CrlEntry[] = []
     for (const { status, serial, notAfter, statusAt, revocation } of this.#rows.values()) {
-      if ((status !== 'held' && status !== 'revoked') || notAfter < since) continue
+      if (status !== 'held' && status !== 'revoked') continue
+      if (notAfter < since && (this.#listed.get(serial) ?? 0) <= seen) continue
       const { reason, invalidityDate } = revocation ?? { reason: 'certificate_hold' as const, invalidityDate: null }
       entries.push({ serial, at: statusAt, reason, invalidityDate })
     }
@@ -239,7 +242,8 @@ export class MemoryIssuedStore implements IssuedStore {
   }
 
   #requireOpen(): void {
-    if (!this.#open) throw new StoreError('ERR_TLACACOCA_STORE_CLOSED', 'the store of issued certificates has been closed')
+    if (!this.#open)
+      throw new StoreError('ERR_TLACACOCA_STORE_CLOSED', 'the store of issued certificates has been closed')
   }
 
   #replayOf({ requestSha256, profile, clientHash }: NewIssued, { since }: ReplayWindow): IssuedRow | undefined {
@@ -256,10 +260,22 @@ export class MemoryIssuedStore implements IssuedStore {
       )
   }
 
+  #abandon(pending: readonly IssuedRow[], at: number): number {
+    for (const row of pending) {
+      this.#setRevoked(row, { at, reason: 'unspecified', invalidityDate: null })
+      this.#append({ at, event: 'abandoned', actor: null, serial: row.serial, detail: null })
+    }
+    return pending.length
+  }
+
   #setRevoked(row: IssuedRow, revocation: NonNullable<IssuedRow['revocation']>): void {
     const { at, reason, invalidityDate } = revocation
     this.#put({ ...row, status: 'revoked', statusAt: at, revocation: Object.freeze({ at, reason, invalidityDate }) })
-    this.#revision++
+    this.#changeList(row.serial)
+  }
+
+  #changeList(serial: string): void {
+    this.#listed.set(serial, ++this.#revision)
   }
 
   #put(row: IssuedRow): void {

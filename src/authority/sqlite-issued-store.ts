@@ -53,6 +53,9 @@ type Columns = Omit<IssuedRow, 'certificate' | 'revocation'> & {
 
 const EVENT = 'position, at, event, actor, serial, detail, previous_hash AS previousHash, hash'
 
+/** The revision that the list will have once what is being done is done. */
+const NEXT_REVISION = '(SELECT revision + 1 FROM crl_state)'
+
 /** How many rows are read at a time. Nothing is held open in between, so a reader that is slow is in nobody's way. */
 const PAGE = 200
 
@@ -68,6 +71,10 @@ export class SqliteIssuedStore implements IssuedStore {
   /**
    * Opens the file, and creates it if there is none: readable by its owner only (0600), as is a folder that has to be
    * created for it (0700). A file that is in order is not written to.
+   *
+   * Where the disk is full or nothing can be written beside the file, a snapshot of it is opened: certificates and the
+   * audit trail can be read, and every change throws. Whatever another program changes meanwhile, a revocation for one,
+   * is not seen in a snapshot.
    *
    * @throws {StoreError} `STORE_FOREIGN` for the database of another program and `STORE_NEWER` for one of a later
    *   release, both untouched; `STORE_CORRUPT`, `STORE_LOCKED`, `STORE_READ_ONLY`, `STORE_FULL`, `STORE_FAILED`.
@@ -102,12 +109,17 @@ export class SqliteIssuedStore implements IssuedStore {
     return this.#file.path
   }
 
+  /** `STORE_READ_ONLY` or `STORE_FULL` if this is a snapshot that cannot be changed, and null if it is the file. */
+  get degraded(): 'ERR_TLACACOCA_STORE_READ_ONLY' | 'ERR_TLACACOCA_STORE_FULL' | null {
+    return this.#file.degraded
+  }
+
   begin(row: NewIssued, replay: ReplayWindow | null): Awaitable<BeginOutcome> {
     return this.#file.write((): BeginOutcome => {
       if (this.#isBlocked(row.publicKey)) return { kind: 'key_blocked' }
       const earlier = replay === null ? undefined : this.#replayOf(row, replay)
       if (earlier?.status === 'pending') return { kind: 'in_progress' }
-      if (earlier !== undefined) return { kind: 'replayed', row: rowOf(earlier) }
+      if (earlier !== undefined) return { kind: 'replayed', row: this.#rowOf(earlier) }
       if (this.#row(row.serial) !== undefined) return { kind: 'serial_taken' }
       this.#run(
         `INSERT INTO certificate(serial, status, status_at, profile, client_hash, public_key, request_sha256, tbs_sha256,
@@ -154,12 +166,7 @@ export class SqliteIssuedStore implements IssuedStore {
         `SELECT serial FROM certificate WHERE status = 'pending' AND created_at < ? ORDER BY number`,
         before,
       )
-      for (const { serial } of rows) {
-        this.#setRevoked(serial, { at, reason: 'unspecified', invalidityDate: null })
-        this.#append({ at, event: 'abandoned', actor: null, serial, detail: null })
-      }
-      if (rows.length > 0) this.#changeList()
-      return rows.length
+      return this.#abandon(rows, at)
     })
   }
 
@@ -167,7 +174,7 @@ export class SqliteIssuedStore implements IssuedStore {
     this.#file.requireOpen()
     return this.#file.attempt(() => {
       const row = this.#row(serial)
-      return row === undefined ? null : rowOf(row)
+      return row === undefined ? null : this.#rowOf(row)
     })
   }
 
@@ -182,7 +189,7 @@ export class SqliteIssuedStore implements IssuedStore {
           { ...filter, after },
         ),
       )
-      for (const row of page) yield rowOf(row)
+      for (const { number: _, ...row } of page) yield this.#rowOf(row)
       after = page.at(-1)?.number ?? after
       if (page.length < PAGE) return
     }
@@ -201,11 +208,11 @@ export class SqliteIssuedStore implements IssuedStore {
             serial,
           )
         : [{ serial }]
-      if (withKey) this.#block({ publicKey: row.publicKey, at, by })
       for (const each of others) {
         this.#setRevoked(each.serial, { at, reason, invalidityDate })
         this.#append({ at, event: 'revoked', actor: by, serial: each.serial, detail: reason })
       }
+      if (withKey) this.#block({ publicKey: row.publicKey, at, by })
       if (others.length === 0) return { kind: 'already_revoked' }
       this.#changeList()
       return { kind: 'revoked', serials: others.map((each) => each.serial) }
@@ -253,12 +260,17 @@ export class SqliteIssuedStore implements IssuedStore {
       )
       if (state === undefined) throw this.#corrupt('it has lost count of its revocation lists')
       this.#run('INSERT INTO crl(number, revision) VALUES (?, ?)', state.number, state.revision)
-      // RFC 5280 section 3.3: what is revoked stays on the list until one was made after its end.
-      const last = this.#get<{ at: number | null }>('SELECT max(this_update) AS at FROM crl WHERE der IS NOT NULL')
+      const last = this.#get<{ at: number; revision: number }>(
+        'SELECT this_update AS at, revision FROM crl WHERE der IS NOT NULL ORDER BY number DESC LIMIT 1',
+      )
+      // RFC 5280 section 3.3: what is revoked stays on the list until it was on one made after its end. A clock that ran
+      // ahead when the last one was made must not drop what is still valid.
+      // The plus makes SQLite look at these rows only, by their index, and sort them afterwards.
       const rows = this.#all<Omit<CrlEntry, 'reason'> & { readonly reason: RevocationReason | null }>(
         `SELECT serial, status_at AS at, reason, invalidity_at AS invalidityDate FROM certificate
-         WHERE status IN ('held', 'revoked') AND not_after >= ? ORDER BY number`,
-        last?.at ?? Number.MIN_SAFE_INTEGER,
+         WHERE status IN ('held', 'revoked') AND (not_after >= ? OR list_revision > ?) ORDER BY +number`,
+        Math.min(last?.at ?? at, at),
+        last?.revision ?? -1,
       )
       this.#append({ at, event: 'crl', actor: null, serial: null, detail: `number ${state.number}` })
       const entries = rows.map(({ reason, ...row }) => ({ ...row, reason: reason ?? ('certificate_hold' as const) }))
@@ -269,7 +281,7 @@ export class SqliteIssuedStore implements IssuedStore {
   completeCrl({ number, thisUpdate, nextUpdate, der }: StoredCrl): Awaitable<void> {
     return this.#file.write(() => {
       this.#run(
-        'UPDATE crl SET this_update = ?, next_update = ?, der = ? WHERE number = ?',
+        'UPDATE crl SET this_update = ?, next_update = ?, der = ? WHERE number = ? AND der IS NULL',
         thisUpdate,
         nextUpdate,
         der,
@@ -365,7 +377,12 @@ export class SqliteIssuedStore implements IssuedStore {
   }
 
   #setStatus(serial: string, status: IssuedStatus, at: number): void {
-    this.#run('UPDATE certificate SET status = ?, status_at = ? WHERE serial = ?', status, at, serial)
+    this.#run(
+      `UPDATE certificate SET status = ?, status_at = ?, list_revision = ${NEXT_REVISION} WHERE serial = ?`,
+      status,
+      at,
+      serial,
+    )
   }
 
   #setRevoked(
@@ -373,7 +390,8 @@ export class SqliteIssuedStore implements IssuedStore {
     { at, reason, invalidityDate }: Pick<Revocation, 'at' | 'reason' | 'invalidityDate'>,
   ): void {
     this.#run(
-      `UPDATE certificate SET status = 'revoked', status_at = ?, reason = ?, invalidity_at = ? WHERE serial = ?`,
+      `UPDATE certificate SET status = 'revoked', status_at = ?, reason = ?, invalidity_at = ?,
+         list_revision = ${NEXT_REVISION} WHERE serial = ?`,
       at,
       reason,
       invalidityDate,
@@ -389,6 +407,20 @@ export class SqliteIssuedStore implements IssuedStore {
     if (this.#isBlocked(publicKey)) return
     this.#run('INSERT INTO blocked_key(public_key, blocked_at) VALUES (?, ?)', publicKey, at)
     this.#append({ at, event: 'key_blocked', actor: by, serial: null, detail: publicKey })
+    const pending = this.#all<{ serial: string }>(
+      `SELECT serial FROM certificate WHERE public_key = ? AND status = 'pending' ORDER BY number`,
+      publicKey,
+    )
+    this.#abandon(pending, at)
+  }
+
+  #abandon(pending: readonly { readonly serial: string }[], at: number): number {
+    for (const { serial } of pending) {
+      this.#setRevoked(serial, { at, reason: 'unspecified', invalidityDate: null })
+      this.#append({ at, event: 'abandoned', actor: null, serial, detail: null })
+    }
+    if (pending.length > 0) this.#changeList()
+    return pending.length
   }
 
   #changeList(): void {
@@ -406,11 +438,27 @@ export class SqliteIssuedStore implements IssuedStore {
     return chained
   }
 
-  #corrupt(problem: string): StoreError {
-    return new StoreError(
-      'ERR_TLACACOCA_STORE_CORRUPT',
-      `the ${ISSUED_SCHEMA.name} ${this.path} is damaged: ${problem}`,
-    )
+  #rowOf({ der, reason, invalidityAt, ...row }: Columns): IssuedRow {
+    return {
+      ...row,
+      certificate: der === null ? null : this.#certificateOf(der, row.serial),
+      revocation: reason === null ? null : { at: row.statusAt, reason, invalidityDate: invalidityAt },
+    }
+  }
+
+  #certificateOf(der: Uint8Array, serial: string): Certificate {
+    try {
+      const certificate = Certificate.from(der)
+      if (certificate.serialNumber === serial) return certificate
+    } catch (cause) {
+      throw this.#corrupt(`the certificate ${serial} cannot be read`, cause)
+    }
+    throw this.#corrupt(`in the place of the certificate ${serial} there is another one`)
+  }
+
+  #corrupt(problem: string, cause?: unknown): StoreError {
+    const message = `the ${ISSUED_SCHEMA.name} ${this.path} is damaged: ${problem}`
+    return new StoreError('ERR_TLACACOCA_STORE_CORRUPT', message, cause === undefined ? {} : { cause })
   }
 
   #get<T>(sql: string, ...values: unknown[]): T | undefined {
@@ -441,13 +489,4 @@ const FILTERS: Readonly<Record<keyof IssuedFilter, string>> = {
   clientHash: 'client_hash = @clientHash',
   publicKey: 'public_key = @publicKey',
   expiresBy: 'not_after <= @expiresBy',
-}
-
-function rowOf({ der, reason, invalidityAt, ...row }: Columns & { number?: number }): IssuedRow {
-  const { number: _, ...rest } = row
-  return {
-    ...rest,
-    certificate: der === null ? null : Certificate.from(der),
-    revocation: reason === null ? null : { at: row.statusAt, reason, invalidityDate: invalidityAt },
-  }
 }

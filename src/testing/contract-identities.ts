@@ -105,10 +105,10 @@ export async function statusOf(store: IdentityStore, { user, credential }: Linke
 }
 
 /** Starts so many of something at once, spread over stores, and counts how they came out. */
-export async function raceFor(
-  stores: readonly IdentityStore[],
+export async function raceFor<Store>(
+  stores: readonly Store[],
   count: number,
-  attempt: (store: IdentityStore, n: number) => unknown,
+  attempt: (store: Store, n: number) => unknown,
 ): Promise<Record<string, number>> {
   const outcomes = await Promise.all(
     Array.from({ length: count }, async (_, n) => {

@@ -11,7 +11,6 @@ import {
   requireInteger,
   requireOneOf,
   requireOptions,
-  requireString,
   show,
 } from '../../internal/arguments.ts'
 import type { ClientAddress } from '../../names/client-address.ts'
@@ -90,7 +89,7 @@ export interface AuthorityHttpEvent {
  * Errors are problem documents (RFC 9457) with the `code` of the error. An authority without hooks signs for everybody,
  * which over a network is no good default, so no handler is made for one.
  *
- * @throws {TypeError} If the authority has no hooks, and for options of the wrong type.
+ * @throws {TypeError} If the authority has no hooks or no such profile, and for options of the wrong type.
  * @throws {RangeError} If a number is out of range.
  * @throws {InvalidNameError} `ERR_TLACACOCA_ADDRESS_INVALID` for a trusted proxy that is no range.
  * @example
@@ -167,7 +166,7 @@ function readSettings(authority: CertificateAuthority, options: AuthorityHandler
   const { profile, maxBytes = 32_768, bodyTimeoutMs = 10_000, limiter = new MemoryAuthorityLimiter() } = options
   const { trustedProxies = [], forwardedHeader = 'x-forwarded-for', onEvent = () => {} } = options
   const { dangerouslySignEveryRequest = false } = options
-  if (profile !== undefined) requireString('profile', profile)
+  if (profile !== undefined) requireOneOf('profile', profile, authority.profileNames)
   requireInteger('maxBytes', maxBytes, 1, 2 ** 20)
   requireInteger('bodyTimeoutMs', bodyTimeoutMs, 1, 2 ** 31 - 1)
   requireFunction('limiter.take', limiter?.take)

@@ -128,6 +128,7 @@ async function send(made: Response, message: IncomingMessage, response: ServerRe
   response.writeHead(made.status)
   if (body.length > 0) response.write(body)
   else response.flushHeaders()
+  // What nobody wanted of a body must not stand in the way of the next request, either.
   if (isPartial) await dropRest(message)
   else message.resume()
   response.end()

@@ -186,7 +186,8 @@ describe('nodeListener', () => {
       return new Response(`${(first?.value?.length ?? 0) > 0}`)
     }
     const place = await onPort(nodeListener(handler))
-    const first = put('x'.repeat(60_000)).replace('Connection: close\r\n', '')
+    const head = 'PUT /api/csr/f00d HTTP/1.1\r\nHost: ca\r\nTransfer-Encoding: chunked\r\n\r\n'
+    const first = `${head}${`2710\r\n${'x'.repeat(10_000)}\r\n`.repeat(5)}0\r\n\r\n`
     const answers = (await raw(place, [first, put('second')])).split(/(?=HTTP\/1\.1 )/).map(parseAnswer)
     expect(answers.map(({ body }) => body)).toEqual(['true', 'true'])
   })

@@ -1,9 +1,11 @@
-import type { Result } from '../measure.ts'
+import { median, type Result } from '../measure.ts'
 import { tlsWorkers, type Workers } from './tls-processes.ts'
-import type { Memory, Scenario, ServerKind } from './tls-worker.ts'
+import type { ClientKind, Memory, Scenario, ServerKind } from './tls-worker.ts'
 
 const IDLE = 1000
 const BEFORE = 1500
+/** Resident memory differs by a fifth from one process to the next. */
+const ROUNDS = 3
 const IN_ALL = 15_000
 const STEP = 3000
 
@@ -12,8 +14,10 @@ export async function tlsMemory(): Promise<Result[]> {
   const workers = await tlsWorkers()
   try {
     return [
-      ...(await idle(workers, { version: 'TLSv1.3', clientCertificate: false })),
-      ...(await idle(workers, { version: 'TLSv1.3', clientCertificate: true })),
+      ...(await idle(workers, 'server', false)),
+      ...(await idle(workers, 'server', true)),
+      ...(await idle(workers, 'client', false)),
+      ...(await idle(workers, 'client', true)),
       ...(await growth(workers)),
     ]
   } finally {
@@ -21,35 +25,53 @@ export async function tlsMemory(): Promise<Result[]> {
   }
 }
 
-async function idle(workers: Workers, scenario: Scenario): Promise<Result[]> {
-  const taken: [ServerKind, Memory][] = []
-  for (const kind of ['node:tls', 'createSecureServer', 'createServer'] as const) {
-    taken.push([kind, await perConnection(workers, kind, scenario)])
+/** One end is ours or Node's, the other is Node's. */
+type Idle =
+  | { readonly end: 'server'; readonly kind: ServerKind; readonly scenario: Scenario }
+  | { readonly end: 'client'; readonly kind: ClientKind; readonly scenario: Scenario }
+
+async function idle(workers: Workers, end: Idle['end'], clientCertificate: boolean): Promise<Result[]> {
+  const scenario: Scenario = { version: 'TLSv1.3', clientCertificate }
+  const contenders: Idle[] =
+    end === 'server'
+      ? (['node:tls', 'createSecureServer', 'createServer'] as const).map((kind) => ({ end, kind, scenario }))
+      : (['node:tls', 'tlsDuplex', 'connect'] as const).map((kind) => ({ end, kind, scenario }))
+  const taken: Memory[][] = contenders.map(() => [])
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [index, contender] of contenders.entries()) taken[index]?.push(await perConnection(workers, contender))
   }
-  return (['rss', 'heapUsed'] as const).flatMap((of) =>
-    taken.map(([kind, memory]) => ({
-      name: `${of} of an idle connection on a server, of ${IDLE}${scenario.clientCertificate ? ', with client certificates' : ''}`,
-      contender: kind === 'node:tls' ? 'floor' : kind === 'createSecureServer' ? 'ours' : kind,
-      amount: memory[of],
-      unit: 'bytes' as const,
-      ratioToFloor: memory[of] / (taken[0]?.[1][of] ?? Number.NaN),
-      goal: kind === 'createSecureServer' ? 1 : null,
-    })),
-  )
+  return (['rss', 'heapUsed'] as const).flatMap((of) => {
+    const amounts = taken.map((memories) => median(memories.map((memory) => memory[of])))
+    return contenders.map(({ kind }, index) => {
+      const isOurs = index === 1
+      const amount = amounts[index] ?? Number.NaN
+      return {
+        name: `${of} of an idle connection on a ${end}, of ${IDLE}${clientCertificate ? ', with client certificates' : ''}`,
+        contender: index === 0 ? 'floor' : isOurs ? 'ours' : kind,
+        amount,
+        unit: 'bytes' as const,
+        ratioToFloor: amount / (amounts[0] ?? Number.NaN),
+        goal: isOurs ? 1 : null,
+      }
+    })
+  })
 }
 
-/** In a process that has served before, so that what it has grown by is the connections. */
-async function perConnection(workers: Workers, kind: ServerKind, scenario: Scenario): Promise<Memory> {
+/** In processes that have done such connections before, so that what they have grown by is those that stay. */
+async function perConnection(workers: Workers, { end, kind, scenario }: Idle): Promise<Memory> {
   const server = await workers.start()
   const client = await workers.start()
-  const greeting = await server.ask('listen', kind, scenario, 'greet')
-  await client.ask('visit', { kind: 'node:tls', scenario, port: greeting, count: BEFORE, atOnce: 8 })
+  const serverKind = end === 'server' ? kind : 'node:tls'
+  const clientKind = end === 'client' ? kind : 'node:tls'
+  const greeting = await server.ask('listen', serverKind, scenario, 'greet')
+  await client.ask('visit', { kind: clientKind, scenario, port: greeting, count: BEFORE, atOnce: 8 })
   await until(async () => (await server.ask('connections')) === 0)
-  const port = await server.ask('listen', kind, scenario, 'idle')
-  const before = await server.ask('memory')
-  await client.ask('hold', { kind: 'node:tls', scenario, port, count: IDLE })
+  const port = await server.ask('listen', serverKind, scenario, 'idle')
+  const measured = end === 'server' ? server : client
+  const before = await measured.ask('memory')
+  await client.ask('hold', { kind: clientKind, scenario, port, count: IDLE })
   await until(async () => (await server.ask('connections')) === IDLE)
-  const after = await server.ask('memory')
+  const after = await measured.ask('memory')
   server.stop()
   client.stop()
   return {
@@ -88,5 +110,9 @@ async function growth(workers: Workers): Promise<Result[]> {
 }
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 10))
+  for (let tries = 0; tries < 1000; tries++) {
+    if (await holds()) return
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  throw new Error('the connections of the server are not as many as they should be')
 }

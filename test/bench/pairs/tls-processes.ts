@@ -60,6 +60,9 @@ export async function tlsWorkers(): Promise<Workers> {
   }
 }
 
+/** Far more than anything takes. A benchmark that waits for longer waits for something that will not happen. */
+const MAX_WAIT_MS = 60_000
+
 function startWorker(file: string): Worker {
   const child = fork(file, { execArgv: ['--expose-gc'] })
   const waiting = new Map<number, { resolve: (answer: never) => void; reject: (error: Error) => void }>()
@@ -77,7 +80,14 @@ function startWorker(file: string): Worker {
     ask: (command, ...args) =>
       new Promise((resolve, reject) => {
         const id = calls++
-        waiting.set(id, { resolve, reject })
+        const timer = setTimeout(() => reject(new Error(`no answer to ${command}`)), MAX_WAIT_MS)
+        const settle =
+          <Value>(action: (value: Value) => void) =>
+          (value: Value): void => {
+            clearTimeout(timer)
+            action(value)
+          }
+        waiting.set(id, { resolve: settle(resolve), reject: settle(reject) })
         child.send({ id, command, args })
       }),
     stop: () => child.kill(),

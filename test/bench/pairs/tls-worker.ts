@@ -90,6 +90,7 @@ export const commands = {
       held.push(stream)
       stream.on('error', () => {})
       if (stream instanceof tls.TLSSocket) await once(stream, 'secureConnect')
+      else if ('established' in stream) await stream.established
     }
   },
   async memory(): Promise<Memory> {
