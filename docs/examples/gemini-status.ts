@@ -7,7 +7,7 @@ const status: Record<DenialReason, string> = {
   access_denied: '50 this address is not welcome here',
   cert_required: '60 a client certificate is needed here',
   cert_not_authorized: '61 this certificate has no right to this',
-  cert_not_valid: '62 this certificate is expired or not yet valid',
+  cert_not_valid: '62 this certificate has expired, is not yet valid, or was revoked',
   identity_changed: '61 this account knows another certificate',
   busy: '41 too many connections',
   bad_request: '59 this is not a request',

@@ -154,9 +154,11 @@ export interface IssuedFilter {
  * 8. Numbers of revocation lists only grow, also after a crash and between processes. A list has what was revoked or held
  *    when it was begun, but for what was on the last completed list already, and had expired before that list, and has
  *    expired by now.
- * 9. `currentCrl` is null as soon as something was revoked, held or released since the last completed list was begun.
+ * 9. `currentCrl` is the completed list with the greatest number, which is completed once; null as soon as something was
+ *    revoked, held or released since it was begun.
  * 10. A notice is given to one caller at a time: `claimNotices` gives it to nobody else before `until`.
  * 11. The audit trail is append-only, and each event is chained to the one before it.
+ * 12. After `close`, everything fails with a `StoreError` STORE_CLOSED. Closing again does nothing.
  */
 export interface IssuedStore {
   begin(row: NewIssued, replay: ReplayWindow | null): Awaitable<BeginOutcome>
@@ -179,7 +181,7 @@ export interface IssuedStore {
   completeCrl(crl: StoredCrl): Awaitable<void>
   currentCrl(): Awaitable<StoredCrl | null>
 
-  /** Notices that are due, the oldest first. */
+  /** Notices that are due, the one that has been due for longest first. */
   claimNotices(at: number, until: number, limit: number): Awaitable<readonly Notice[]>
   settleNotice(id: number): Awaitable<void>
   postponeNotice(id: number, until: number): Awaitable<void>

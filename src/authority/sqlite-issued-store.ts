@@ -304,14 +304,17 @@ export class SqliteIssuedStore implements IssuedStore {
   }
 
   claimNotices(at: number, until: number, limit: number): Awaitable<readonly Notice[]> {
-    return this.#file.write(() =>
-      this.#all<Notice>(
-        `UPDATE notice SET due_at = @until, attempts = attempts + 1
-         WHERE id IN (SELECT id FROM notice WHERE due_at <= @at ORDER BY due_at, id LIMIT @limit)
-         RETURNING id, serial, attempts - 1 AS attempts`,
-        { at, until, limit },
-      ).toSorted((a, b) => a.id - b.id),
-    )
+    return this.#file.write(() => {
+      const due = this.#all<Notice>(
+        'SELECT id, serial, attempts FROM notice WHERE due_at <= ? ORDER BY due_at, id LIMIT ?',
+        at,
+        limit,
+      )
+      for (const { id } of due) {
+        this.#run('UPDATE notice SET due_at = ?, attempts = attempts + 1 WHERE id = ?', until, id)
+      }
+      return due
+    })
   }
 
   settleNotice(id: number): Awaitable<void> {
@@ -448,12 +451,10 @@ export class SqliteIssuedStore implements IssuedStore {
 
   #certificateOf(der: Uint8Array, serial: string): Certificate {
     try {
-      const certificate = Certificate.from(der)
-      if (certificate.serialNumber === serial) return certificate
+      return Certificate.from(der)
     } catch (cause) {
       throw this.#corrupt(`the certificate ${serial} cannot be read`, cause)
     }
-    throw this.#corrupt(`in the place of the certificate ${serial} there is another one`)
   }
 
   #corrupt(problem: string, cause?: unknown): StoreError {

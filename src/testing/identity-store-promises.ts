@@ -63,7 +63,15 @@ export const IDENTITY_STORE_PROMISES: Record<string, (store: IdentityStore, reop
     const request = linkRequest('phone', 'ana', { credential: newCertificate('phone', { fingerprint: null }) })
     await store.requestLink(request)
     const { id, credential } = request
-    const link = { id, kind: 'approval', userId: 'user ana', credential, requestedAt: NOW, readyAt: null }
+    const link = {
+      id,
+      kind: 'approval',
+      vouchedBy: null,
+      userId: 'user ana',
+      credential,
+      requestedAt: NOW,
+      readyAt: null,
+    }
     const found = await store.find(marksOf('phone'), NOW)
     deepStrictEqual(found.link, { ...link, expiresAt: NOW + 1000 })
     deepStrictEqual((await store.account('user ana', NOW))?.links, [found.link])
@@ -597,6 +605,21 @@ export const IDENTITY_STORE_PROMISES: Record<string, (store: IdentityStore, reop
     await store.revoke({ credentialId: 'id of stolen', by: 'id of ana', at: NOW, usableFrom: NOW, ifLast: 'refuse' })
     await expectKind(store.recover(recoveryRequest('thief', 'ana', 'r')), 'invalid')
     await expectKind(store.putRecoveryCodes('id of stolen', [digest('s')], NOW), 'not_active')
+  },
+  '11 the recoveries that a revoked certificate made possible are over, while another is good': async (store) => {
+    await registerUser(store, 'ana')
+    await linkSecond(store, 'id of ana', 'stolen')
+    await store.putRecoveryCodes('id of ana', [digest('r')], NOW)
+    await store.recover(recoveryRequest('owner', 'ana', 'r'))
+    await store.putRecoveryCodes('id of stolen', [digest('s')], NOW)
+    await store.recover(recoveryRequest('thief', 'ana', 's'))
+    const vouchers = (await store.account('user ana', NOW))?.links.map((each) => each.vouchedBy)
+    deepStrictEqual(vouchers, ['id of ana', 'id of stolen'])
+    const revocation = { at: NOW, usableFrom: NOW }
+    await store.revoke({ ...revocation, credentialId: 'id of stolen', by: 'id of ana', ifLast: 'refuse' })
+    await expectKind(store.claimRecovery(newCertificate('thief').certificate, NOW + 1000), 'not_found')
+    await store.revoke({ ...revocation, credentialId: 'id of ana', by: null, ifLast: 'revoke' })
+    await expectKind(store.claimRecovery(newCertificate('owner').certificate, NOW + 1000), 'linked')
   },
   '12 what is left of an erased user says nothing': async (store) => {
     await registerUser(store, 'ana', { label: 'laptop' })

@@ -114,39 +114,19 @@ export const ISSUED_STORE_PROMISES: Record<string, (store: IssuedStore, reopen: 
     }
     deepStrictEqual(issued, names.map(serialOf))
   },
-  '1 after close nothing answers, and closing again does nothing': async (store) => {
-    const { row, certificate } = await issue(store, 'ana', { notifyAt: START })
-    await store.close()
-    await store.close()
-    const event = { at: START, event: 'x', actor: null, serial: null, detail: null }
-    const list = { number: 1n, thisUpdate: START, nextUpdate: START, der: Uint8Array.of(1) }
-    const calls: Record<keyof Omit<IssuedStore, 'close'>, () => unknown> = {
-      begin: () => store.begin(row, null),
-      complete: () => store.complete(row.serial, certificate, START, null),
-      abandonPending: () => store.abandonPending(START, START),
-      get: () => store.get(row.serial),
-      list: () => allOf(store.list({})),
-      revoke: () => store.revoke(revocation('ana')),
-      hold: () => store.hold(change('ana')),
-      release: () => store.release(change('ana')),
-      blockKey: () => store.blockKey({ publicKey: row.publicKey, at: START, by: null }),
-      isKeyBlocked: () => store.isKeyBlocked(row.publicKey),
-      beginCrl: () => store.beginCrl(START),
-      completeCrl: () => store.completeCrl(list),
-      currentCrl: () => store.currentCrl(),
-      claimNotices: () => store.claimNotices(START, START, 1),
-      settleNotice: () => store.settleNotice(1),
-      postponeNotice: () => store.postponeNotice(1, START),
-      record: () => store.record(event),
-      auditTrail: () => allOf(store.auditTrail()),
-    }
-    for (const [name, call] of Object.entries(calls)) {
-      await rejects(
-        async () => call(),
-        (error) => error instanceof StoreError && error.code === 'ERR_TLACACOCA_STORE_CLOSED',
-        name,
-      )
-    }
+  '1 what is done afterwards with what was handed in or out changes nothing': async (store) => {
+    const { row, certificate } = await prepare('ana')
+    const given = { ...row, profile: 'server' }
+    await store.begin(given, null)
+    given.profile = 'changed'
+    await store.complete(row.serial, certificate, START, null)
+    strictEqual((await store.get(row.serial))?.profile, 'server')
+    const { number } = await store.beginCrl(START)
+    const der = Uint8Array.of(1, 2, 3)
+    await store.completeCrl({ number, thisUpdate: START, nextUpdate: START + SECOND, der })
+    der.fill(0)
+    ;(await store.currentCrl())?.der.fill(0)
+    deepStrictEqual([...((await store.currentCrl())?.der ?? [])], [1, 2, 3])
   },
   '2 every change has its event, and what changed nothing has none': async (store) => {
     const { row, certificate } = await begin(store, 'ana', { requestedBy: 'ana herself' })
@@ -333,14 +313,17 @@ export const ISSUED_STORE_PROMISES: Record<string, (store: IssuedStore, reopen: 
     // Now the later ones are meant.
     await expectKind(again('5', START), 'in_progress')
   },
-  '4 a certificate that was revoked or given up answers nobody': async (store) => {
+  '4 a certificate that is held, was revoked or given up answers nobody': async (store) => {
     const { requestSha256 } = (await issue(store, 'ana')).row
     const again = async (name: string) => store.begin((await prepare(name, { requestSha256 })).row, { since: START })
-    await store.revoke(revocation('ana'))
+    await store.hold(change('ana'))
     await expectKind(again('2'), 'begun')
     await store.abandonPending(START + 1, START + 1)
+    await store.revoke(revocation('ana'))
     await expectKind(again('3'), 'begun')
-    await expectKind(again('4'), 'in_progress')
+    await store.abandonPending(START + 1, START + 1)
+    await expectKind(again('4'), 'begun')
+    await expectKind(again('5'), 'in_progress')
   },
   '5 a row is issued once, from pending, with its certificate': async (store) => {
     const { row, certificate } = await begin(store, 'ana')
@@ -447,6 +430,25 @@ export const ISSUED_STORE_PROMISES: Record<string, (store: IssuedStore, reopen: 
     await begin(store, 'bo')
     strictEqual(await store.isKeyBlocked(keyOf('bo')), false)
   },
+  '7 what is pending for a key when it is blocked is given up': async (store) => {
+    const { row, certificate } = await begin(store, 'ana')
+    await begin(store, 'bo')
+    await publishList(store)
+    await store.blockKey({ publicKey: keyOf('ana'), at: START + 1, by: 'admin' })
+    await expectKind(store.complete(row.serial, certificate, START + 2, START), 'not_pending')
+    const revoked = { at: START + 1, reason: 'unspecified', invalidityDate: null }
+    deepStrictEqual((await store.get(row.serial))?.revocation, revoked)
+    strictEqual(await statusOf(store, 'bo'), 'pending')
+    strictEqual(await store.currentCrl(), null)
+    deepStrictEqual(
+      (await soundTrail(store)).map((each) => [each.event, each.serial]),
+      [
+        ['crl', null],
+        ['key_blocked', null],
+        ['abandoned', row.serial],
+      ],
+    )
+  },
   '7 revoking with the key takes all that has it, and blocks it': async (store) => {
     await issue(store, '1', { key: 'ana' })
     const { row, certificate } = await begin(store, '2', { key: 'ana' })
@@ -548,6 +550,24 @@ export const ISSUED_STORE_PROMISES: Record<string, (store: IssuedStore, reopen: 
     deepStrictEqual(await publishList(store, START + 2 * SECOND + 1), [b, c])
     deepStrictEqual(await publishList(store, START + 9 * SECOND), [c])
     deepStrictEqual(await publishList(store, START + 9 * SECOND), [])
+  },
+  '8 what was taken back after the last list, or while it was made, is on the next, expired or not': async (store) => {
+    for (const name of ['during', 'after']) await issue(store, name, { notAfter: START + SECOND })
+    const at = START + 2 * SECOND
+    const { number } = await store.beginCrl(at)
+    await store.revoke(revocation('during', { at }))
+    await store.completeCrl({ number, thisUpdate: at, nextUpdate: at + SECOND, der: Uint8Array.of(1) })
+    // By a clock that is behind, too.
+    await store.hold(change('after', { at: START }))
+    deepStrictEqual(await publishList(store, at + SECOND), ['during', 'after'].map(serialOf))
+    deepStrictEqual(await publishList(store, at + 2 * SECOND), [])
+  },
+  '8 a clock that ran ahead when a list was made takes nothing off the next one': async (store) => {
+    await issue(store, 'ana', { notAfter: START + 2 * SECOND })
+    await store.revoke(revocation('ana'))
+    for (const seconds of [99, 1, 2]) {
+      deepStrictEqual(await publishList(store, START + seconds * SECOND), [serialOf('ana')])
+    }
   },
   '8 a list that was never completed has shown nobody anything': async (store) => {
     await issue(store, 'ana', { notAfter: START + SECOND })
@@ -691,5 +711,39 @@ export const ISSUED_STORE_PROMISES: Record<string, (store: IssuedStore, reopen: 
     await store.complete(row.serial, certificate, START, null)
     await store.revoke(revocation('ana', { by: half }))
     strictEqual((await soundTrail(store)).length, 3)
+  },
+  '12 after close nothing answers, and closing again does nothing': async (store) => {
+    const { row, certificate } = await issue(store, 'ana', { notifyAt: START })
+    await store.close()
+    await store.close()
+    const event = { at: START, event: 'x', actor: null, serial: null, detail: null }
+    const list = { number: 1n, thisUpdate: START, nextUpdate: START, der: Uint8Array.of(1) }
+    const calls: Record<keyof Omit<IssuedStore, 'close'>, () => unknown> = {
+      begin: () => store.begin(row, null),
+      complete: () => store.complete(row.serial, certificate, START, null),
+      abandonPending: () => store.abandonPending(START, START),
+      get: () => store.get(row.serial),
+      list: () => allOf(store.list({})),
+      revoke: () => store.revoke(revocation('ana')),
+      hold: () => store.hold(change('ana')),
+      release: () => store.release(change('ana')),
+      blockKey: () => store.blockKey({ publicKey: row.publicKey, at: START, by: null }),
+      isKeyBlocked: () => store.isKeyBlocked(row.publicKey),
+      beginCrl: () => store.beginCrl(START),
+      completeCrl: () => store.completeCrl(list),
+      currentCrl: () => store.currentCrl(),
+      claimNotices: () => store.claimNotices(START, START, 1),
+      settleNotice: () => store.settleNotice(1),
+      postponeNotice: () => store.postponeNotice(1, START),
+      record: () => store.record(event),
+      auditTrail: () => allOf(store.auditTrail()),
+    }
+    for (const [name, call] of Object.entries(calls)) {
+      await rejects(
+        async () => call(),
+        (error) => error instanceof StoreError && error.code === 'ERR_TLACACOCA_STORE_CLOSED',
+        name,
+      )
+    }
   },
 }

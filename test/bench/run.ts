@@ -25,7 +25,7 @@ const groups: Record<string, () => Promise<Result[]>> = {
   connections: measured(connectionPairs),
   tls: measured(tlsPairs),
   authority: measured(authorityPairs),
-  'tls-memory': async () => (wantedPair === '' ? printed(await tlsMemory()) : []),
+  'tls-memory': memory,
 }
 
 const results: Result[] = []
@@ -47,6 +47,13 @@ function measured(makePairs: () => Pair[] | Promise<Pair[]>): () => Promise<Resu
     }
     return rows
   }
+}
+
+async function memory(): Promise<Result[]> {
+  const all: Result[] = []
+  if (wantedPair !== '') return all
+  for await (const rows of tlsMemory()) all.push(...printed(rows))
+  return all
 }
 
 function printed(rows: Result[]): Result[] {

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import SQLite from 'better-sqlite3'
 import {
   type ClientIdentityTexts,
   connect,
@@ -335,6 +336,68 @@ describe('certificates that change, at the guest book', () => {
     const [{ id } = { id: '' }] = phone.wallet.list()
     await phone.wallet.renew(id, { validity: { days: 30 } })
     expect((await phone.go('/renew', 'yes')).status).toBe('51')
+  })
+})
+
+describe('a life with the guest book', () => {
+  const program = Program.forGroup()
+
+  it('from the first visit, by a second device, a renewal and a theft, to a recovery', async () => {
+    const directory = await temporaryFolder()
+    const open = async (name: string) =>
+      Browser.open(program.port, await IdentityWallet.open({ directory: join(directory, name) }))
+    // Register, and come back another day: both sides are programs that ended in between.
+    const first = await open('laptop')
+    await first.takeFirstOffer('/join')
+    await first.go('/join', 'olga')
+    const codes = (await first.go(linkIn(await first.go('/account'), 'Make recovery codes'), 'yes')).body
+    const [code = ''] = codes.match(/^[0-9A-Z]{5}(?:-[0-9A-Z]{5}){3}$/m) ?? []
+    await first.wallet.close()
+    await program.stop()
+    await program.start()
+    const laptop = await open('laptop')
+    expect((await laptop.go('/account')).body).toContain('# olga\n')
+
+    // Link a phone, which signs.
+    const phone = await open('phone')
+    await phone.takeFirstOffer('/link')
+    await phone.go('/link', codeIn(await laptop.go('/account/link')))
+    await phone.go('/sign', 'from the phone')
+
+    // Renew the laptop's certificate with its key.
+    const [{ id } = { id: '' }] = laptop.wallet.list()
+    const old = await laptop.wallet.clientIdentity(id)
+    await laptop.wallet.renew(id, { validity: { days: 400 } })
+    expect((await laptop.go('/account')).status).toBe('61')
+    expect((await laptop.go('/renew', 'yes')).body).toContain('# olga\n')
+    expect((await laptop.ask(laptop.url('/join'), { identity: old })).status).toBe('62')
+
+    // The phone is stolen. It is revoked, and refused from then on: as a member, as a newcomer, and by its codes.
+    const stolen = codeIn(await phone.go('/account/link'))
+    const account = await laptop.go('/account')
+    await laptop.go(linkIn(account, 'Revoke it', '* no label: active, code'), 'yes')
+    expect((await phone.go('/account')).status).toBe('62')
+    expect((await phone.go('/join', 'olga2')).status).toBe('62')
+    expect((await (await program.stranger('/link')).go('/link', stolen)).status).toBe('11')
+
+    // The laptop is lost too. A new one recovers: it has to wait, because the lost one could object. It does not.
+    const next = await open('next')
+    await next.takeFirstOffer('/recover')
+    expect((await next.go('/recover', `olga ${code}`)).url).toBe(next.url('/waiting'))
+    expect((await next.go('/account')).status).toBe('61')
+    await program.stop()
+    const path = join(program.folder, 'users.db')
+    const registry = await IdentityRegistry.open({ path, origin: `localhost:${program.port}` })
+    const olga = await registry.findUser('olga')
+    await registry.close()
+    // Three days later, as far as the database knows.
+    const db = new SQLite(path)
+    db.prepare('UPDATE link SET ready_at = ready_at - ? WHERE user_id = ?').run(3 * DAY, olga?.id)
+    db.close()
+    await program.start()
+    expect((await next.go('/account')).body).toMatch(/^# olga\n[\s\S]*\(this one\): active, recovery /)
+    await next.go('/sign', 'back again')
+    expect((await next.go('/')).body).toMatch(/## olga, [\d-]+\n> back again\n## olga, [\d-]+\n> from the phone\n/)
   })
 })
 

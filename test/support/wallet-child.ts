@@ -5,6 +5,7 @@
 // Reads lines, answers each with one line: `ok` and what came of it, or the code of the error.
 //
 //   create <name> <url>   use <id> <url>   annotate <id> <text>   delete <id>   list   identity <url>
+//   annotate-at-once <id> <text>: without waiting for anybody
 //   renew <id>            temporary <url>  churn <name>: makes, changes, deletes and takes back identities until it is killed
 
 import { createInterface } from 'node:readline'
@@ -33,6 +34,10 @@ async function answer(line: string): Promise<string> {
       return (await wallet.use(a, b)).id
     case 'annotate':
       return (await wallet.annotate(a, b)).id
+    case 'annotate-at-once': {
+      await using impatient = await IdentityWallet.open({ directory, lockTimeoutMs: 0 })
+      return (await impatient.annotate(a, b)).id
+    }
     case 'delete':
       return (await wallet.delete(a)).id
     case 'renew':

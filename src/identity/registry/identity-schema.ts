@@ -53,6 +53,7 @@ export const IDENTITY_SCHEMA: SqliteSchema = {
        number INTEGER PRIMARY KEY,
        id TEXT NOT NULL UNIQUE,
        kind TEXT NOT NULL CHECK (kind IN ('approval', 'recovery')),
+       vouched_by TEXT,
        user_id TEXT,
        credential_id TEXT NOT NULL,
        certificate TEXT NOT NULL UNIQUE,

@@ -58,6 +58,8 @@ export interface StoredCredential extends NewCredential {
 export interface StoredLink {
   readonly id: string
   readonly kind: LinkKind
+  /** The credential that made the recovery code; null for a request that waits for a yes. */
+  readonly vouchedBy: string | null
   /** Null if nobody has the handle that was asked for: it waits all the same, for an answer that never comes. */
   readonly userId: string | null
   readonly credential: NewCredential
@@ -246,9 +248,9 @@ export interface SeenCredential {
  * 10. Only an active credential is rotated or renewed, a nonce is used once, and never with a public key of which a
  *    credential was revoked. What was rotated or renewed is superseded in the same step, with every other active
  *    credential of the user that has its public key.
- * 11. `revoke` revokes every active credential of the user with the same public key as well, makes its link codes
- *    useless, and, while the user keeps a good credential, its recovery codes too. If none would be left it does as
- *    `ifLast` says.
+ * 11. `revoke` revokes every active credential of the user with the same public key as well, and makes its link codes
+ *    useless. While the user keeps a good credential, its recovery codes are useless too, and the recoveries that were
+ *    begun with them are over. If none would be left it does as `ifLast` says.
  * 12. `erase` keeps of a user that there was one, the key of the handle, and the certificates; those are revoked.
  * 13. `touch` writes if the user was not seen on that day or a later one, and is lost rather than waited for.
  * 14. `prune` removes what has expired and the events before an instant, and nothing else.

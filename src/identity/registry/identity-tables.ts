@@ -41,7 +41,8 @@ export interface IdentityTables {
   insertLink(link: StoredLink): void
   deleteLink(id: string): void
 
-  hasRecoveryCode(userId: string, code: string): boolean
+  /** The credential that made a recovery code of a user's; undefined if there is no such code. */
+  recoveryCodeMaker(userId: string, code: string): string | undefined
   countRecoveryCodes(userId: string): number
   insertRecoveryCode(userId: string, code: string, by: string): void
   deleteRecoveryCode(userId: string, code: string): void

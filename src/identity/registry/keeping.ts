@@ -107,10 +107,19 @@ export function revoke(
     log(tables, at, userId, credentialId, 'revoked')
     credentialIds.push(credentialId)
   }
-  // A thief who had the certificate may have made codes to come back with. Where it was the last one, its codes are the
-  // only way back for its owner too.
-  if (left.length > 0) for (const each of credentialIds) tables.deleteRecoveryCodesBy(each)
+  // A thief who had the certificate may have made codes to come back with, and be on the way. Where it was the last one,
+  // its codes are the only way back for its owner too.
+  if (left.length > 0) for (const each of credentialIds) voidRecoveriesBy(tables, userId, each, at)
   return { kind: 'revoked', userId, credentialIds }
+}
+
+function voidRecoveriesBy(tables: IdentityTables, userId: string, credentialId: string, at: number): void {
+  tables.deleteRecoveryCodesBy(credentialId)
+  for (const { id, vouchedBy } of tables.linksFor(userId)) {
+    if (vouchedBy !== credentialId) continue
+    tables.deleteLink(id)
+    log(tables, at, userId, credentialId, 'recovery_vetoed')
+  }
 }
 
 export function putRecoveryCodes(

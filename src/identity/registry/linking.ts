@@ -56,6 +56,7 @@ export function requestLink(
   const link: StoredLink = {
     id,
     kind: 'approval',
+    vouchedBy: null,
     userId: user?.id ?? null,
     credential,
     requestedAt: at,
@@ -102,15 +103,15 @@ export function recover(
   // Everything is looked up whether or not anybody has the handle. No user has the id ''.
   const user = tables.userByHandle(handleKey)
   const userId = user?.id ?? ''
-  const fits = tables.hasRecoveryCode(userId, code)
+  const vouchedBy = tables.recoveryCodeMaker(userId, code)
   const isGuarded = tables.credentialsOf(userId).some((each) => isGood(each, usableFrom))
   const taken = isTaken(tables, credential)
   const earlier = tables.linkOf(credential.certificate)
-  if (user === undefined || user.erasedAt !== null || !fits) return { kind: 'invalid' }
+  if (user === undefined || user.erasedAt !== null || vouchedBy === undefined) return { kind: 'invalid' }
   if (taken) return { kind: 'already_linked' }
   tables.deleteRecoveryCode(userId, code)
   if (!isGuarded) return linkTo(tables, user, credential, { source: 'recovery', addedBy: null, at })
-  const link: StoredLink = { id, kind: 'recovery', userId, credential, requestedAt: at, readyAt, expiresAt }
+  const link: StoredLink = { id, kind: 'recovery', vouchedBy, userId, credential, requestedAt: at, readyAt, expiresAt }
   waitFor(tables, link, earlier)
   log(tables, at, userId, null, 'recovery_started')
   return { kind: 'waiting', link }

@@ -141,8 +141,8 @@ export class MemoryTables implements IdentityTables {
     this.#linkOf.delete(link.credential.certificate)
   }
 
-  hasRecoveryCode(userId: string, code: string): boolean {
-    return this.#recoveryCodes.get(userId)?.has(code) === true
+  recoveryCodeMaker(userId: string, code: string): string | undefined {
+    return this.#recoveryCodes.get(userId)?.get(code)
   }
 
   countRecoveryCodes(userId: string): number {

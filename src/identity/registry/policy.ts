@@ -1,10 +1,9 @@
 // What a registry allows. Everything has a default, and every default is the careful one.
 
 import { Certificate } from '../../certificate/certificate.ts'
-import type { Peer } from '../../certificate/peer.ts'
+import { type RevocationChecker, requireRevocationChecker } from '../../certificate/revocation-checker.ts'
 import {
   requireBoolean,
-  requireFunction,
   requireInteger,
   requireList,
   requireOneOf,
@@ -12,11 +11,13 @@ import {
   show,
 } from '../../internal/arguments.ts'
 import { parseHandle } from './handle.ts'
-import type { Awaitable } from './identity-store.ts'
 
 /** An authority whose certificates are known by what it calls their holders, so that renewing one needs no step. */
 export interface IdentityAuthority {
-  /** Its certificate. It must have signed the users' certificates itself, and the server must trust it. */
+  /**
+   * Its certificate. It must have signed the users' certificates itself. That is checked here, so a server that welcomes
+   * self-signed certificates as well asks its clients with `clientCertificates: 'request'`.
+   */
   readonly certificate: Certificate
   /**
    * What the holder is known by: the one URI among the names of the certificate (default), or its serial number, as old
@@ -24,10 +25,10 @@ export interface IdentityAuthority {
    */
   readonly identifiedBy?: 'uri' | 'serial'
   /**
-   * Whether the authority has revoked a certificate of its own. Asked for every request; what it cannot answer it throws.
-   * Default: nobody knows of any.
+   * Knows which certificates the authority has taken back: `revocationChecker()` of a `CertificateAuthority`, for one.
+   * Asked for every request. Default: nobody knows of any.
    */
-  readonly isRevoked?: (peer: Peer) => Awaitable<{ readonly revoked: boolean }>
+  readonly revocation?: RevocationChecker
 }
 
 /** The rules of a site for its users. All of it is optional. */
@@ -151,12 +152,14 @@ function duration(policy: IdentityPolicy, name: Duration, preset: number, max = 
 
 function settleAuthority(authority: IdentityAuthority, index: number): Required<IdentityAuthority> {
   const name = `policy.authorities[${index}]`
-  requireOptions(name, authority, ['certificate', 'identifiedBy', 'isRevoked'])
-  const { certificate, identifiedBy = 'uri', isRevoked = () => ({ revoked: false }) } = authority
+  requireOptions(name, authority, ['certificate', 'identifiedBy', 'revocation'])
+  const { certificate, identifiedBy = 'uri', revocation = NOBODY_KNOWS } = authority
   if (!(certificate instanceof Certificate)) {
     throw new TypeError(`"${name}.certificate" expected a Certificate, got ${show(certificate)}`)
   }
   requireOneOf(`${name}.identifiedBy`, identifiedBy, ['uri', 'serial'])
-  requireFunction(`${name}.isRevoked`, isRevoked)
-  return { certificate, identifiedBy, isRevoked }
+  requireRevocationChecker(`${name}.revocation`, revocation)
+  return { certificate, identifiedBy, revocation }
 }
+
+const NOBODY_KNOWS: RevocationChecker = { revocationOf: () => ({ kind: 'not_ours' }) }

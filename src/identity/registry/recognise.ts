@@ -1,13 +1,15 @@
 // From a peer to a resolution: one read of the store for each request, and what has to be written on the way.
 
 import type { Peer } from '../../certificate/peer.ts'
+import { findRevoked, type RevocationRefusal } from '../../certificate/revocation-checker.ts'
 import { IdentityError } from '../../errors.ts'
 import { credentialOf, DAY_MS, type LinkedIdentity, userOf } from './account.ts'
 import { after } from './after.ts'
 import { datesOf, newCredential, type Presented, type RegistryContext, requirePeer } from './context.ts'
 import type { Awaitable, CredentialMatch, LinkedOutcome } from './identity-store.ts'
+import type { IssuedIdentity } from './issued.ts'
 import type { Marks } from './marks.ts'
-import { judge, known, type Notice, type Resolution } from './resolution.ts'
+import { judge, known, type Notice, type RefusalReason, type Resolution } from './resolution.ts'
 
 /** @internal Who a peer is. Answers at once if the store does. */
 export function recognise(context: RegistryContext, peer: Peer | null): Awaitable<Resolution> {
@@ -25,7 +27,7 @@ export async function newcomer(context: RegistryContext, peer: Peer): Promise<Pr
   const resolution = await recognise(context, peer)
   if (resolution.kind === 'known') throw alreadyLinked()
   if (resolution.kind === 'refused') throw refusal(resolution.reason)
-  return present(context, peer, await context.marks())
+  return present(peer, await context.marks(), context.authorities.identify(peer, context.now()))
 }
 
 /** @internal The user who acts, and by which credential. */
@@ -56,18 +58,23 @@ export function alreadyLinked(): IdentityError {
 
 const ANONYMOUS: Resolution = Object.freeze({ kind: 'anonymous' })
 
-function present(context: RegistryContext, peer: Peer, marks: Marks): Presented {
-  return { peer, marks, sought: marks.ofPeer(peer, context.authorities.identify(peer)?.name ?? null) }
+function present(peer: Peer, marks: Marks, issued: IssuedIdentity | null): Presented {
+  return { peer, marks, sought: marks.ofPeer(peer, issued?.name ?? null) }
 }
 
 function recogniseBy(context: RegistryContext, peer: Peer, marks: Marks): Awaitable<Resolution> {
-  const presented = present(context, peer, marks)
-  const issued = context.authorities.identify(peer)
+  const issued = context.authorities.identify(peer, context.now())
+  const presented = present(peer, marks, issued)
   if (issued === null) return lookUp(context, presented)
-  return after(issued.authority.isRevoked(peer), (answer) =>
-    // Only a plain "no" lets it in.
-    answer.revoked === false ? lookUp(context, presented) : { kind: 'refused', reason: 'revoked' },
+  return after(findRevoked(issued.authority.revocation, [peer.certificate]), (refusal) =>
+    refusal === null ? lookUp(context, presented) : { kind: 'refused', reason: REASONS[refusal.kind] },
   )
+}
+
+const REASONS: Readonly<Record<RevocationRefusal['kind'], RefusalReason>> = {
+  revoked: 'revoked',
+  held: 'held',
+  unknown: 'unissued',
 }
 
 function lookUp(context: RegistryContext, presented: Presented): Awaitable<Resolution> {

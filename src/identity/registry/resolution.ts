@@ -19,6 +19,10 @@ export type RefusalReason =
   | 'malformed'
   /** Its user, the operator or its authority has revoked it, for ever. */
   | 'revoked'
+  /** Its authority does not want it accepted for now. */
+  | 'held'
+  /** Its authority knows nothing of it, although it says so itself. */
+  | 'unissued'
   /** Its user has another one in its place. */
   | 'superseded'
   /** Its user has been erased. */

@@ -100,6 +100,30 @@ export class SqliteIdentityStore extends TabularIdentityStore {
     }
   }
 
+  override erase(userId: string, at: number): Awaitable<boolean> {
+    return after(super.erase(userId, at), (erased) => {
+      if (erased) this.#forgetLog()
+      return erased
+    })
+  }
+
+  override prune(at: number, eventsBefore: number): Awaitable<void> {
+    return after(super.prune(at, eventsBefore), () => this.#forgetLog())
+  }
+
+  /**
+   * What was erased is still in the write-ahead log, which is merged into the file now and cut off. Where another program
+   * is reading just then, that is left to whoever prunes, or closes, next.
+   */
+  #forgetLog(): void {
+    try {
+      this.#file.db.pragma('wal_checkpoint(TRUNCATE)')
+    } catch (error) {
+      const failure = this.#file.failure(error)
+      if (!isObstacle(failure)) throw failure
+    }
+  }
+
   override close(): void {
     this.#file.close()
   }

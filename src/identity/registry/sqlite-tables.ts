@@ -23,7 +23,7 @@ const USER = `id, handle, created_at AS createdAt, erased_at AS erasedAt, last_s
 const CERTIFICATE = `certificate, public_key AS publicKey, fingerprint, label, not_before AS notBefore, not_after AS notAfter`
 const CREDENTIAL = `id, ${CERTIFICATE}, user_id AS userId, source, added_by AS addedBy, created_at AS createdAt,
   last_seen_day AS lastSeenDay, status, status_at AS statusAt, replaces`
-const LINK = `id, kind, user_id AS userId, credential_id AS credentialId, ${CERTIFICATE}, requested_at AS requestedAt,
+const LINK = `id, kind, vouched_by AS vouchedBy, user_id AS userId, credential_id AS credentialId, ${CERTIFICATE}, requested_at AS requestedAt,
   ready_at AS readyAt, expires_at AS expiresAt`
 
 type LinkRow = Omit<StoredLink, 'credential'> & Omit<NewCredential, 'id'> & { readonly credentialId: string }
@@ -197,9 +197,9 @@ export class SqliteTables implements IdentityTables {
 
   insertLink({ credential: { id: credentialId, ...certificate }, ...link }: StoredLink): void {
     this.#run(
-      `INSERT INTO link(id, kind, user_id, credential_id, certificate, public_key, fingerprint, label, not_before,
+      `INSERT INTO link(id, kind, vouched_by, user_id, credential_id, certificate, public_key, fingerprint, label, not_before,
          not_after, requested_at, ready_at, expires_at)
-       VALUES (@id, @kind, @userId, @credentialId, @certificate, @publicKey, @fingerprint, @label, @notBefore,
+       VALUES (@id, @kind, @vouchedBy, @userId, @credentialId, @certificate, @publicKey, @fingerprint, @label, @notBefore,
          @notAfter, @requestedAt, @readyAt, @expiresAt)`,
       { ...certificate, ...link, credentialId },
     )
@@ -209,8 +209,12 @@ export class SqliteTables implements IdentityTables {
     this.#run('DELETE FROM link WHERE id = ?', id)
   }
 
-  hasRecoveryCode(userId: string, code: string): boolean {
-    return this.#get('SELECT 1 FROM recovery_code WHERE user_id = ? AND code = ?', userId, code) !== undefined
+  recoveryCodeMaker(userId: string, code: string): string | undefined {
+    return this.#get<{ by: string }>(
+      'SELECT made_by AS by FROM recovery_code WHERE user_id = ? AND code = ?',
+      userId,
+      code,
+    )?.by
   }
 
   countRecoveryCodes(userId: string): number {
@@ -290,8 +294,17 @@ export class SqliteTables implements IdentityTables {
 
 function linkOf(row: LinkRow | undefined): StoredLink | undefined {
   if (row === undefined) return undefined
-  const { id, kind, userId, requestedAt, readyAt, expiresAt, credentialId, ...certificate } = row
-  return { id, kind, userId, requestedAt, readyAt, expiresAt, credential: { id: credentialId, ...certificate } }
+  const { id, kind, vouchedBy, userId, requestedAt, readyAt, expiresAt, credentialId, ...certificate } = row
+  return {
+    id,
+    kind,
+    vouchedBy,
+    userId,
+    requestedAt,
+    readyAt,
+    expiresAt,
+    credential: { id: credentialId, ...certificate },
+  }
 }
 
 function matchOf(row: MatchRow): CredentialMatch {

@@ -3,13 +3,18 @@
 // A lock file that is created and removed stays behind when a program is killed, and whoever guesses that it is stale can
 // guess wrong. A lock of the operating system goes with the program that holds it. Node cannot take one; SQLite can, on
 // every system, so the lock is an empty database in which nothing is ever written.
+//
+// Whoever closes a file gives up all locks that its process has on it (POSIX, fcntl). So once the file is there, nobody but
+// SQLite opens it, which knows that: with two wallets of one folder in one program, the one that waits would otherwise open
+// the door for other programs while the first is still inside.
 
 import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { access } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Database } from 'better-sqlite3'
-import { ensurePrivateDirectory, writing } from '../../internal/atomic-file.ts'
+import { FileError } from '../../errors.ts'
+import { codeOf, ensurePrivateDirectory, refuseTarget, writeFileAtomic, writing } from '../../internal/atomic-file.ts'
 import { type SqliteCause, storeError } from '../../internal/sqlite-errors.ts'
 
 /** Does something while no other program, and nobody else in this one, is in the same lock. */
@@ -25,15 +30,39 @@ export async function withLock<T>(path: string, timeoutMs: number, act: () => Pr
 }
 
 async function openLock(path: string): Promise<Database> {
-  await ensurePrivateDirectory(dirname(path))
   // SQLite would create it with other permissions, and would follow a symbolic link.
-  const handle = await writing(path, () => open(path, OPEN_OR_CREATE, 0o600))
-  await handle.close()
+  if (!(await isThere(path))) await create(path)
   const { default: SQLite } = await import('better-sqlite3')
   try {
     return new SQLite(path, { timeout: 0, fileMustExist: true })
   } catch (error) {
     throw storeError(error, whatIs(path))
+  }
+}
+
+/** @throws {FileError} FILE_UNWRITABLE if it is something else than an ordinary file that can be written. */
+async function isThere(path: string): Promise<boolean> {
+  await refuseTarget(path, true)
+  return writing(path, async () => {
+    try {
+      await access(path, constants.R_OK | constants.W_OK)
+      return true
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return false
+      throw error
+    }
+  })
+}
+
+/** It is put in place when it has been closed for the last time. */
+async function create(path: string): Promise<void> {
+  await ensurePrivateDirectory(dirname(path))
+  try {
+    await writeFileAtomic(path, '', { mode: 0o600, overwrite: false })
+  } catch (error) {
+    // Somebody else was faster; what is there now is looked at like any other.
+    if (!(error instanceof FileError) || error.code !== 'ERR_TLACACOCA_FILE_EXISTS' || !(await isThere(path)))
+      throw error
   }
 }
 
@@ -57,5 +86,3 @@ async function enter(db: Database, path: string, timeoutMs: number): Promise<voi
 function whatIs(path: string): SqliteCause {
   return { name: 'identity wallet with the lock', path }
 }
-
-const OPEN_OR_CREATE = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0)

@@ -1,8 +1,14 @@
 // A request comes in and a certificate goes out: reading, proof of possession, what the certificate says, a signature. The
 // floor is the cryptography in it: a stranger's key has to be imported, one signature verified, and one made.
 
-import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign, verify } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
+import Database from 'better-sqlite3'
+import { CertificateAuthority } from '../../../src/authority/certificate-authority.ts'
+import { SqliteIssuedStore } from '../../../src/authority/sqlite-issued-store.ts'
 import type { Certificate } from '../../../src/certificate/certificate.ts'
 import { loadCertificateBuilder } from '../../../src/certificate/certificate-builder.ts'
 import { CertificateRequest } from '../../../src/certificate/certificate-request.ts'
@@ -19,7 +25,11 @@ interface Authority {
 }
 
 export async function authorityPairs(): Promise<Pair[]> {
-  return [await signingPair('P-256'), await signingPair('RSA-2048')]
+  const pairs: Pair[] = []
+  for (const key of ['P-256', 'RSA-2048'] as const) {
+    pairs.push(await signingPair(key), await wholePair(key, 'none'), await wholePair(key, 'SQLite'))
+  }
+  return pairs
 }
 
 async function signingPair(key: Key): Promise<Pair> {
@@ -34,6 +44,60 @@ async function signingPair(key: Key): Promise<Pair> {
     peers: { '@peculiar/x509': await byPeculiar(request, authority, key) },
     // Serial numbers and signatures are random, and the floor makes no certificate at all.
     same: null,
+  }
+}
+
+/**
+ * All that an authority does: the same, and the profile, the draft and its checks, the certificate verified before it is
+ * handed out. With a store two commits come on top, each on the disk before it goes on.
+ */
+async function wholePair(key: Key, store: 'none' | 'SQLite'): Promise<Pair> {
+  const made = await generateSelfSignedCertificate({ hostname: 'ca.example.org', isCA: true, key })
+  const privateKey = createPrivateKey(made.privateKeyPem)
+  const { certificate } = made
+  const { request } = await createCertificateRequest({ key, subject: [['CN', 'Ana']] })
+  const folder = mkdtempSync(join(tmpdir(), 'tlacacoca-bench-'))
+  const kept = store === 'none' ? store : await SqliteIssuedStore.open(join(folder, 'ours.db'))
+  const identity = { certificate, privateKey, chain: [], path: null, warnings: [] }
+  const authority = await CertificateAuthority.from(identity, { store: kept })
+  const cryptography = cryptographyAlone(request, { certificate, privateKey })
+  const bare = store === 'none' ? null : twoCommits(join(folder, 'bare.db'), certificate.der)
+  const der = request.der
+  return {
+    name: `authority.sign, ${key}, store ${store}`,
+    goal: 3,
+    async floor() {
+      bare?.begin()
+      await cryptography()
+      bare?.complete()
+    },
+    // With a name of the caller's it is another certificate each time, and not the last one once more.
+    ours: async () => (await authority.sign({ request: der, subject: [['CN', 'Ana']] })).certificatePem,
+    same: null,
+    async close() {
+      await authority.close()
+      bare?.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** A row before the signature and the certificate after it, in a database that loses neither to a power cut. */
+function twoCommits(path: string, der: Uint8Array) {
+  const db = new Database(path)
+  db.pragma('journal_mode = WAL')
+  db.pragma('synchronous = FULL')
+  db.exec('CREATE TABLE certificate(number INTEGER PRIMARY KEY, serial TEXT UNIQUE, der BLOB)')
+  const insert = db.prepare('INSERT INTO certificate(serial) VALUES (?)')
+  const update = db.prepare('UPDATE certificate SET der = ? WHERE serial = ?')
+  let serial = ''
+  return {
+    begin() {
+      serial = randomBytes(17).toString('hex')
+      insert.run(serial)
+    },
+    complete: () => update.run(der, serial),
+    close: () => db.close(),
   }
 }
 

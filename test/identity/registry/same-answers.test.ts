@@ -86,7 +86,7 @@ it('the database is asked the same statements, in the same order', async () => {
     await registry.requestLink(peer, handle)
     traces.push(steps.join(' '))
   }
-  expect(traces[0]).toMatch(/hasRecoveryCode.*insertLink/)
+  expect(traces[0]).toMatch(/recoveryCodeMaker.*insertLink/)
   expect(new Set(traces.slice(1)), 'of the ones after the first, which prunes').toHaveProperty('size', 1)
   expect(traces[0]?.replace(' prune', '')).toBe(traces[1])
 })

@@ -2,7 +2,8 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import SQLite from 'better-sqlite3'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { IdentityRegistry } from '../../../src/identity/registry/identity-registry.ts'
 import { MemoryIdentityStore } from '../../../src/identity/registry/memory-identity-store.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
@@ -75,6 +76,32 @@ describe('the database', () => {
     const contents = readFileSync(path).toString('latin1')
     // Ana's certificate, and the one whose request waited for her.
     for (const each of [ana, bo]) expect(contents.includes(each.certificate.fingerprint)).toBe(false)
+  })
+
+  it('has nothing of somebody who was erased, nor has its log, while it is open', async () => {
+    const path = join(await temporaryFolder(), 'users.db')
+    const registry = await IdentityRegistry.open({ path, origin: 'example.org:1965' })
+    onTestFinished(() => registry.close())
+    const { user } = await registry.register(stranger(), { handle: 'handle-of-erased', label: 'label-of-erased' })
+    const contents = () => ['', '-wal'].map((ending) => readFileSync(`${path}${ending}`).toString('latin1')).join()
+    for (const text of ['handle-of-erased', 'label-of-erased']) expect(contents()).toContain(text)
+    await registry.eraseUser(user.id)
+    for (const text of ['handle-of-erased', 'label-of-erased']) expect(contents()).not.toContain(text)
+  })
+
+  it('has nothing of somebody who was erased while another program was reading, once it is pruned', async () => {
+    const path = join(await temporaryFolder(), 'users.db')
+    const registry = await IdentityRegistry.open({ path, origin: 'example.org:1965' })
+    onTestFinished(() => registry.close())
+    const { user } = await registry.register(stranger(), { handle: 'handle-of-erased' })
+    const contents = () => ['', '-wal'].map((ending) => readFileSync(`${path}${ending}`).toString('latin1')).join()
+    const reader = new SQLite(path)
+    reader.exec('BEGIN')
+    expect(reader.prepare('SELECT handle FROM user').all()).toEqual([{ handle: 'handle-of-erased' }])
+    await registry.eraseUser(user.id)
+    reader.close()
+    await registry.prune()
+    expect(contents()).not.toContain('handle-of-erased')
   })
 
   it('with two peppers has nothing in common', async () => {

@@ -1,11 +1,12 @@
 // Of each feature: how would somebody get into an account that is not theirs by it? Every test here is somebody who tries.
 
 import { describe, expect, it } from 'vitest'
+import type { RevocationChecker, RevocationStatus } from '../../../src/certificate/revocation-checker.ts'
 import { signRotation } from '../../../src/identity/rotation-statement.ts'
 import { parseEndpoint } from '../../../src/names/endpoint.ts'
 import { issue } from '../../support/issued-certificates.ts'
 import { fakePeer } from '../../support/peer.ts'
-import { DAY, HOUR, NOW, openRegistry, person, refusalOf, stranger, until, withAna } from './support.ts'
+import { DAY, HOUR, NOW, openRegistry, person, refusalOf, stranger, timeOf, until, withAna } from './support.ts'
 
 const origin = parseEndpoint('example.org:1965')
 const tomorrow = new Date(NOW.getTime() + DAY)
@@ -212,6 +213,37 @@ describe('by a recovery', () => {
     const [code = ''] = await registry.createRecoveryCodes(stolen)
     await registry.revoke(ana, credential.id)
     expect(await refusalOf(registry.recover(stranger(), 'ana', code))).toBe('IDENTITY_CODE_INVALID')
+  })
+
+  it('that a thief began before the stolen certificate was revoked', async () => {
+    const { registry, clock, ana, user } = await withAna()
+    const stolen = stranger()
+    const { credential } = await registry.redeemLinkCode(stolen, (await registry.createLinkCode(ana)).code)
+    const [code = ''] = await registry.createRecoveryCodes(stolen)
+    const thief = stranger()
+    expect(await registry.recover(thief, 'ana', code)).toMatchObject({ kind: 'pending' })
+    // The owner revokes the stolen one, and does not know what a recovery is.
+    await registry.revoke(ana, credential.id)
+    expect((await registry.account(ana)).pending).toEqual([])
+    expect((await registry.history(user.id)).at(-1)).toMatchObject({ event: 'recovery_vetoed' })
+    clock.advance(4 * DAY)
+    expect(await registry.resolve(thief)).toMatchObject({ kind: 'unknown' })
+  })
+
+  it('the owner’s own goes on when another certificate is revoked, or the last one is', async () => {
+    const { registry, clock, ana, credential, user } = await withAna()
+    const phone = stranger()
+    const { credential: lost } = await registry.redeemLinkCode(phone, (await registry.createLinkCode(ana)).code)
+    const [one = '', two = ''] = await registry.createRecoveryCodes(ana)
+    const [first, second] = [stranger(), stranger()]
+    await registry.recover(first, 'ana', one)
+    await registry.revoke(ana, lost.id)
+    await registry.recover(second, 'ana', two)
+    await registry.revoke(ana, credential.id, { confirmLockout: true })
+    clock.advance(3 * DAY)
+    for (const peer of [first, second]) {
+      expect(await registry.resolve(peer)).toMatchObject({ kind: 'known', user: { id: user.id } })
+    }
   })
 
   it('with a code for another handle, or one that was replaced', async () => {
@@ -452,10 +484,33 @@ describe('by an authority', () => {
     return fakePeer(issued.certificate, { issuance: 'issued' })
   }
 
-  it('a renewed certificate with a new key needs no step', async () => {
-    const { registry } = openRegistry({ policy })
-    const { user } = await registry.register(member(), { handle: 'ana' })
-    expect(await registry.resolve(member())).toMatchObject({ kind: 'known', user: { id: user.id }, notices: [] })
+  const memberWithKey = issue({ subject: 'member', by: club, names: [uri('id:ana')] })
+
+  it.each(['issued', 'not_checked'] as const)(
+    '(%s by the server) a renewed certificate with a new key needs no step',
+    async (issuance) => {
+      const { registry } = openRegistry({ policy })
+      const { user } = await registry.register(member(), { handle: 'ana' })
+      const next = fakePeer(issue({ by: club, names: [uri('id:ana')] }).certificate, { issuance })
+      expect(await registry.resolve(next)).toMatchObject({ kind: 'known', user: { id: user.id }, notices: [] })
+    },
+  )
+
+  it.each([
+    { what: 'a certificate', ends: (to: string) => ({ member: { to }, club: {} }) },
+    { what: 'the authority', ends: (to: string) => ({ member: {}, club: { to } }) },
+  ])('when $what has expired, the name counts no more', async ({ ends }) => {
+    const options = ends(timeOf(NOW.getTime() + DAY))
+    const authority = issue({ subject: 'club', ca: true, ...options.club })
+    const { registry, clock } = openRegistry({ policy: { authorities: [{ certificate: authority.certificate }] } })
+    const shown = () => fakePeer(issue({ by: authority, names: [uri('id:ana')], ...options.member }).certificate)
+    await registry.register(shown(), { handle: 'ana' })
+    const peer = shown()
+    clock.advance(DAY)
+    expect(await registry.resolve(peer)).toMatchObject({ kind: 'known' })
+    clock.advance(1)
+    expect((await registry.resolve(peer)).kind).not.toBe('known')
+    expect((await registry.resolve(shown())).kind).not.toBe('known')
   })
 
   it.each([
@@ -467,10 +522,9 @@ describe('by an authority', () => {
       what: 'that is self-signed',
       make: () => fakePeer(issue({ names: [uri('id:ana')] }).certificate, { issuance: 'issued' }),
     },
-    {
-      what: 'whose path nobody checked',
-      make: () => fakePeer(issue({ by: club, names: [uri('id:ana')] }).certificate, { issuance: 'not_checked' }),
-    },
+    { what: 'for servers', make: () => member({ purposes: ['server'] }) },
+    { what: 'whose signature is damaged', make: () => member({ spoil: true }) },
+    { what: 'signed by a member', make: () => member({ by: memberWithKey }) },
     {
       what: 'whose path leads nowhere',
       make: () => fakePeer(issue({ by: club, names: [uri('id:ana')] }).certificate, { issuance: 'unissued' }),
@@ -498,27 +552,41 @@ describe('by an authority', () => {
   })
 
   it('what the authority has revoked is out at once, and what it cannot tell is an error', async () => {
-    const revoked = new Set<string>()
+    const answers = new Map<string, RevocationStatus>()
     let fails = false
-    const isRevoked = async (peer: ReturnType<typeof member>) => {
-      if (fails) throw new Error('the list is not there')
-      return { revoked: revoked.has(peer.certificate.serialNumber) }
+    const revocation: RevocationChecker = {
+      async revocationOf({ serialNumber }) {
+        if (fails) throw new Error('the list is not there')
+        return answers.get(serialNumber) ?? { kind: 'good' }
+      },
     }
-    const { registry } = openRegistry({ policy: { authorities: [{ certificate: club.certificate, isRevoked }] } })
+    const { registry } = openRegistry({ policy: { authorities: [{ certificate: club.certificate, revocation }] } })
     const peer = member()
     await registry.register(peer, { handle: 'ana' })
     expect(await registry.resolve(peer)).toMatchObject({ kind: 'known' })
-    revoked.add(peer.certificate.serialNumber)
-    expect(await registry.resolve(peer)).toEqual({ kind: 'refused', reason: 'revoked' })
-    expect(await registry.resolve(member())).toMatchObject({ kind: 'known' })
+    for (const [answer, reason] of [
+      [{ kind: 'held', at: NOW }, 'held'],
+      [{ kind: 'unknown' }, 'unissued'],
+      [{ kind: 'revoked', reason: 'unspecified', at: NOW }, 'revoked'],
+    ] as const) {
+      answers.set(peer.certificate.serialNumber, answer)
+      expect(await registry.resolve(peer)).toEqual({ kind: 'refused', reason })
+      expect(await refusalOf(registry.createLinkCode(peer))).toBe(`IDENTITY_REFUSED ${reason}`)
+      expect(await registry.resolve(member())).toMatchObject({ kind: 'known' })
+    }
     fails = true
     await expect(registry.resolve(member())).rejects.toThrow('the list is not there')
   })
 
   it('an answer that is no answer lets nobody in', async () => {
-    const isRevoked = () => ({}) as never
-    const { registry } = openRegistry({ policy: { authorities: [{ certificate: club.certificate, isRevoked }] } })
-    expect(await registry.resolve(member())).toEqual({ kind: 'refused', reason: 'revoked' })
+    for (const answer of [{}, 'good', true, undefined, null]) {
+      const revocation = { revocationOf: () => answer as never }
+      const { registry } = openRegistry({ policy: { authorities: [{ certificate: club.certificate, revocation }] } })
+      await expect(registry.resolve(member())).rejects.toThrow(/must answer an object with a known kind/)
+    }
+    expect(() =>
+      openRegistry({ policy: { authorities: [{ certificate: club.certificate, revocation: {} as never }] } }),
+    ).toThrow(/revocationOf/)
   })
 
   it('by serial number, a certificate is known by it alone', async () => {

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as elapse } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { withLock } from '../../../src/identity/wallet/folder-lock.ts'
 import { IdentityWallet } from '../../../src/identity/wallet/identity-wallet.ts'
 import { type Child, startChild } from '../../support/run-child.ts'
 import { folderWallet, newFolder, withWallet } from './wallet-support.ts'
@@ -110,6 +111,21 @@ it('a program that holds the lock keeps others waiting no longer than they want 
   lock.close()
   expect((await made).name).toBe('after')
   await wallet.close()
+})
+
+// A process gives up its locks on a file when it closes that file, whoever opened it: here the wallet that has to wait.
+it('two wallets of one program do not let another program in while one of them is at work', async () => {
+  const directory = await newFolder()
+  const lock = join(directory, '.lock')
+  const other = await start(directory)
+  const [first, second] = [await folderWallet(directory), await folderWallet(directory, { lockTimeoutMs: 0 })]
+  const { id } = await first.create()
+  await withLock(lock, 0, async () => {
+    await expect(second.rename(id, 'second')).rejects.toMatchObject({ code: 'ERR_TLACACOCA_STORE_LOCKED' })
+    other.send(`annotate-at-once ${id} other`)
+    expect(await other.line()).toBe('ERR_TLACACOCA_STORE_LOCKED')
+  })
+  expect(await ask(other, `annotate-at-once ${id} other`)).toBe(id)
 })
 
 describe('kill -9', () => {
