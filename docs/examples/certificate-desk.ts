@@ -53,9 +53,9 @@ export class Members {
     return this.#names.get(fingerprint) ?? null
   }
 
-  /** False if the name is taken, or is none. */
+  /** False if the name is taken, or is none, or the certificate has one. */
   async add(name: string, { fingerprint }: Certificate): Promise<boolean> {
-    if (!/^[a-z0-9]{1,32}$/.test(name) || this.has(name)) return false
+    if (!/^[a-z0-9]{1,32}$/.test(name) || this.has(name) || this.#names.has(fingerprint)) return false
     this.#names.set(fingerprint, name)
     await appendFile(this.#path, `${fingerprint} ${name}\n`, { mode: 0o600 })
     return true

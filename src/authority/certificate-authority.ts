@@ -6,7 +6,7 @@ import { CertificateRequest } from '../certificate/certificate-request.ts'
 import type { NameField } from '../certificate/name-fields.ts'
 import type { Peer } from '../certificate/peer.ts'
 import type { RevocationChecker } from '../certificate/revocation-checker.ts'
-import { AuthorityError } from '../errors.ts'
+import { AuthorityError, StoreError } from '../errors.ts'
 import {
   requireFunction,
   requireInteger,
@@ -495,9 +495,19 @@ async function openStore(
 const ABANDONED_MS = 600_000
 
 async function abandonOld(store: IssuedStore, clock: Clock, onEvent: Settings['onEvent']): Promise<void> {
-  const count = await store.abandonPending(clock() - ABANDONED_MS, clock())
-  if (count > 0) tell(onEvent, { kind: 'abandoned', count })
+  try {
+    const count = await store.abandonPending(clock() - ABANDONED_MS, clock())
+    if (count > 0) tell(onEvent, { kind: 'abandoned', count })
+  } catch (error) {
+    // A store that can only be read signs nothing, but can still say what has been revoked.
+    if (!(error instanceof StoreError && UNWRITABLE.has(error.code))) throw error
+  }
 }
+
+const UNWRITABLE: ReadonlySet<StoreError['code']> = new Set([
+  'ERR_TLACACOCA_STORE_READ_ONLY',
+  'ERR_TLACACOCA_STORE_FULL',
+])
 
 function noticesOf({
   store,

@@ -143,7 +143,8 @@ export interface IssuedFilter {
  * 2. Each method that writes happens whole or not at all, with its event in the audit trail if it changed what becomes of
  *    a certificate, a key or a list, and looks and writes in one step: of several that exclude each other, one happens,
  *    also between processes.
- * 3. `begin` has put the row on the disk, safe from a power cut, when it answers. No two rows have one serial number.
+ * 3. `begin` has put the row on the disk, safe from a power cut, when it answers, and so has whatever else changes a row,
+ *    a key or a list. No two rows have one serial number.
  * 4. Within the window, of equal requests (same SHA-256, profile and client hash) one begins. The others get what came of
  *    it: the row, or `in_progress`. One that is held, was revoked or given up answers nobody.
  * 5. A row becomes `issued` once, from `pending`, by `complete`; then it has its certificate. `abandonPending` revokes rows
@@ -156,7 +157,9 @@ export interface IssuedFilter {
  *    expired by now.
  * 9. `currentCrl` is the completed list with the greatest number, which is completed once; null as soon as something was
  *    revoked, held or released since it was begun.
- * 10. A notice is given to one caller at a time: `claimNotices` gives it to nobody else before `until`.
+ * 10. A notice is given to one caller at a time: `claimNotices` gives it to nobody else before `until`, unless it is postponed
+ *    to an earlier instant. One is there from `complete` on until it is settled; after a power cut one that was settled may
+ *    come back.
  * 11. The audit trail is append-only, and each event is chained to the one before it.
  * 12. After `close`, everything fails with a `StoreError` STORE_CLOSED. Closing again does nothing.
  */

@@ -66,10 +66,12 @@ const SERIAL_TRIES = 3
 
 export class Signing {
   readonly #parts: SigningParts
+  readonly #chainPem: string
   #notices: Notices | null = null
 
   constructor(parts: SigningParts) {
     this.#parts = parts
+    this.#chainPem = parts.chain.map((link) => link.toPem()).join('')
   }
 
   /** Whom to leave to what `postsign` could not be told. */
@@ -265,7 +267,7 @@ export class Signing {
       certificate,
       chain,
       certificatePem,
-      chainPem: certificatePem + chain.map((link) => link.toPem()).join(''),
+      chainPem: certificatePem + this.#chainPem,
       serialNumber: certificate.serialNumber,
       profile: name,
       renewAfter: renewAfter(certificate, profile),

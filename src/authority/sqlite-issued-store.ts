@@ -304,7 +304,7 @@ export class SqliteIssuedStore implements IssuedStore {
   }
 
   claimNotices(at: number, until: number, limit: number): Awaitable<readonly Notice[]> {
-    return this.#file.write(() => {
+    return this.#writeSoon(() => {
       const due = this.#all<Notice>(
         'SELECT id, serial, attempts FROM notice WHERE due_at <= ? ORDER BY due_at, id LIMIT ?',
         at,
@@ -318,11 +318,11 @@ export class SqliteIssuedStore implements IssuedStore {
   }
 
   settleNotice(id: number): Awaitable<void> {
-    return this.#file.write(() => this.#run('DELETE FROM notice WHERE id = ?', id))
+    return this.#writeSoon(() => this.#run('DELETE FROM notice WHERE id = ?', id))
   }
 
   postponeNotice(id: number, until: number): Awaitable<void> {
-    return this.#file.write(() => this.#run('UPDATE notice SET due_at = ? WHERE id = ?', until, id))
+    return this.#writeSoon(() => this.#run('UPDATE notice SET due_at = ? WHERE id = ?', until, id))
   }
 
   record(event: NewAuditEvent): Awaitable<AuditEvent> {
@@ -362,6 +362,15 @@ export class SqliteIssuedStore implements IssuedStore {
       'ERR_TLACACOCA_AUTHORITY_MISMATCH',
       `${this.path} has the certificates of another authority; put it where that one is, or name another store`,
     )
+  }
+
+  /**
+   * A transaction that no crash of the program undoes, but a power cut may: for notices, which are then told once more. It
+   * saves waiting for the disk a third time for each certificate.
+   */
+  #writeSoon<T>(work: () => T): Awaitable<T> {
+    this.#file.requireWritable()
+    return this.#file.attempt(() => this.#file.db.transaction(work).immediate())
   }
 
   #row(serial: string): Columns | undefined {

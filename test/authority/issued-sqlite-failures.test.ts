@@ -47,6 +47,7 @@ function outcome(code: string) {
   const writes = ['begin', 'complete', 'abandon', 'revoke', 'hold', 'block', 'crl', 'claim', 'record']
   return {
     open: 'opened',
+    degraded: code,
     issued: 'issued',
     revoked: 'revoked',
     pending: 'pending',
@@ -225,14 +226,18 @@ describe('a damaged file', () => {
   })
 })
 
-it('no certificate is deleted, by whatever program', async () => {
+it('no certificate is deleted, and none that is revoked comes back, by whatever program', async () => {
   const { path } = await prepared()
   const db = new SQLite(path)
   onTestFinished(() => void db.close())
   expect(() => db.exec('DELETE FROM certificate')).toThrow('certificates are never deleted')
+  const back = `UPDATE certificate SET status = 'issued', reason = NULL WHERE status = 'revoked'`
+  expect(() => db.exec(back)).toThrow('what is revoked stays so')
   const store = await SqliteIssuedStore.open(path)
   onTestFinished(() => store.close())
+  expect(store.degraded).toBeNull()
   expect(await allOf(store.list({}))).toHaveLength(3)
+  expect(await statusOf(store, 'revoked')).toBe('revoked')
 })
 
 describe('opening', () => {

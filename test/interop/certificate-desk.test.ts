@@ -157,7 +157,7 @@ describe('the certificate desk', () => {
     }
     const stranger = await client.member()
     for (const path of ['/members/', '/certificate', '/renew', '/revoke/x/y?yes']) {
-      expect(await client.ask(path, stranger), path).toMatch(/^61 /)
+      expect(await client.ask(path, stranger), path).toBe('61 this certificate has no right to this\r\n')
     }
     expect(await client.ask('/join', stranger)).toMatch(/^10 What shall we call you/)
     expect(await client.ask('/join?Ana', stranger)).toMatch(/^10 That is no name/)
@@ -165,6 +165,18 @@ describe('the certificate desk', () => {
     expect(await client.ask('/members/', stranger)).toMatch(/^20 text\/gemini\r\n# ana\n/)
     expect(await client.ask('/join?ana', await client.member())).toMatch(/^10 That is no name, or taken/)
     expect(await client.ask('/toString', stranger)).toMatch(/^51 /)
+  })
+
+  it('gives a certificate one name, however many are asked for at once', async () => {
+    const client = new Client(port)
+    const identity = await client.member()
+    const answers = await Promise.all(['one', 'two', 'three'].map((name) => client.ask(`/join?${name}`, identity)))
+    expect(answers).toContain('30 /members/\r\n')
+    const [, name] = /^20 text\/gemini\r\n# (\w+)\n/.exec(await client.ask('/members/', identity)) ?? []
+    for (const other of ['one', 'two', 'three'].filter((each) => each !== name)) {
+      // Still free.
+      expect(await client.ask('/members/', await client.member(other))).toContain(`# ${other}\n`)
+    }
   })
 
   it('issues a certificate that gets its member in, beside the first one, also after a restart', async () => {

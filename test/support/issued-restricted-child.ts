@@ -32,6 +32,7 @@ async function note(what: string, act: () => unknown): Promise<void> {
 
 await note('open', async () => {
   const store = await SqliteIssuedStore.open(path, { lockTimeoutMs: 50 })
+  await note('degraded', () => store.degraded)
   for (const name of ['issued', 'revoked', 'pending', 'next']) await note(name, () => statusOf(store, name))
   await note('list', async () => (await allOf(store.list({}))).length)
   await note('trail', async () => (await allOf(store.auditTrail())).length)

@@ -14,7 +14,7 @@
 // Invariant: no key is removed unless its identity was deleted before.
 
 import type { KeyObject } from 'node:crypto'
-import { rename, unlink } from 'node:fs/promises'
+import { lstat, rename, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Certificate } from '../../certificate/certificate.ts'
 import type { Passphrase } from '../../certificate/passphrase.ts'
@@ -142,7 +142,12 @@ export class WalletFolder implements WalletStorage, StorageWriter {
   }
 
   async moveAside(id: string): Promise<void> {
-    await ensurePrivateDirectory(join(this.directory, DELETED))
+    const folder = join(this.directory, DELETED)
+    await ensurePrivateDirectory(folder)
+    // A link would take keys out of this folder, to where somebody else has put it.
+    if (!(await writing(folder, () => lstat(folder))).isDirectory()) {
+      throw new FileError('ERR_TLACACOCA_FILE_UNWRITABLE', folder, `${folder} is not a folder of its own`)
+    }
     for (const kind of [CERTIFICATE, FORMER, KEY])
       await moveIfThere(this.#path(id, kind), this.#path(id, kind, DELETED))
   }

@@ -1,10 +1,12 @@
 // What somebody learns who steals the database, and what a registry makes of another pepper.
 
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import SQLite from 'better-sqlite3'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { IdentityRegistry } from '../../../src/identity/registry/identity-registry.ts'
+import { Marks } from '../../../src/identity/registry/marks.ts'
 import { MemoryIdentityStore } from '../../../src/identity/registry/memory-identity-store.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 import { openRegistry, person, refusalOf, stranger, withAna } from './support.ts'
@@ -115,6 +117,13 @@ describe('the database', () => {
     const [one, two] = [await marks(pepper), await marks(new Uint8Array(32).fill(2))]
     expect(new Set([...one, ...two]).size).toBe(4)
   })
+})
+
+it('the same text has another digest as each kind of thing, so that none can be shown for another', async () => {
+  const marks = await Marks.settle(new MemoryIdentityStore(), pepper, randomBytes)
+  const kinds = ['certificate', 'public-key', 'issued', 'handle', 'link-code', 'recovery-code'] as const
+  expect(new Set(kinds.map((kind) => marks.of(kind, 'text'))).size).toBe(kinds.length)
+  expect(marks.of('handle', 'text')).toBe(marks.of('handle', 'text'))
 })
 
 describe('a registry with a pepper', () => {

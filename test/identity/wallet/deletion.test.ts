@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { IdentityWallet } from '../../../src/identity/wallet/identity-wallet.ts'
 import { fixedClock } from '../../../src/testing/fixed-clock.ts'
 import { A_DAY_MS, A_MINUTE_MS, folderWallet, memoryWallet, newFolder, START, withWallet } from './wallet-support.ts'
 
@@ -201,6 +202,20 @@ describe('whatever moment a program is killed at', () => {
     )
     expect(readdirSync(join(directory, 'deleted'))).toEqual([])
     expect(readFileSync(join(directory, 'identities.toml'), 'utf8')).not.toContain('Ana')
+  })
+
+  it('of removing it, the key is what went first', async () => {
+    const { directory, identity } = await prepared()
+    const { id } = identity
+    const wallet = await IdentityWallet.open({ directory })
+    await wallet.delete(id)
+    // Cannot be removed as a file, so that it ends in the middle.
+    const former = join(directory, 'deleted', `${id}.former.crt`)
+    rmSync(former, { force: true })
+    mkdirSync(former)
+    await expect(wallet.close()).rejects.toMatchObject({ code: 'ERR_TLACACOCA_FILE_UNWRITABLE' })
+    expect(existsSync(join(directory, 'deleted', `${id}.key`))).toBe(false)
+    expect(existsSync(join(directory, 'deleted', `${id}.crt`))).toBe(true)
   })
 
   it('of making one, there is a key that belongs to nobody, and nothing else', async () => {

@@ -9,7 +9,8 @@ import { formatMetadata, parseMetadata } from '../../../src/identity/wallet/meta
 import { withNotes } from '../../../src/identity/wallet/notes.ts'
 import { WalletFolder } from '../../../src/identity/wallet/wallet-folder.ts'
 import { parseEndpoint } from '../../../src/names/endpoint.ts'
-import { folderWallet, newFolder, withWallet } from './wallet-support.ts'
+import { fixedClock } from '../../../src/testing/fixed-clock.ts'
+import { A_DAY_MS, A_MINUTE_MS, folderWallet, newFolder, withWallet } from './wallet-support.ts'
 
 /** A folder with one identity, and its file of metadata. */
 async function prepared() {
@@ -298,6 +299,24 @@ it('does not grow with each use: most of them wait until something else is writt
     expect(site?.endpoint.equals(parseEndpoint('example.org:1965'))).toBe(true)
     expect(site?.lastUsedAt?.getTime()).toBeGreaterThan(site?.firstUsedAt?.getTime() ?? Infinity)
   })
+})
+
+it('says after a day that an identity is still in use, also if the program never ends', async () => {
+  const { directory, read } = await prepared()
+  const clock = fixedClock(new Date())
+  const wallet = await folderWallet(directory, { clock })
+  const url = 'gemini://example.org/club'
+  const useAndWait = async (): Promise<string> => {
+    await wallet.identityFor(url)
+    // It comes after what was to be written.
+    await wallet.reload()
+    return read()
+  }
+  const first = await useAndWait()
+  clock.advance(A_DAY_MS)
+  expect(await useAndWait()).toBe(first)
+  clock.advance(A_MINUTE_MS)
+  expect(await useAndWait()).not.toBe(first)
 })
 
 it('says which of two was used last to the next program', async () => {

@@ -3,6 +3,7 @@
 import {
   chmodSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -331,6 +332,30 @@ describe('files that are not as they should be', () => {
     await expect(wallet.rename(ana.id, 'x')).rejects.toMatchObject({ code: 'ERR_TLACACOCA_FILE_UNWRITABLE' })
     expect(readFileSync(elsewhere)).toEqual(before)
   })
+
+  it.skipIf(process.platform === 'win32')('a link for what is deleted takes nothing out of the folder', async () => {
+    const { ana, directory, path } = await prepared()
+    const elsewhere = await temporaryFolder()
+    symlinkSync(elsewhere, path('deleted'))
+    const wallet = await folderWallet(directory)
+    await expect(wallet.delete(ana.id)).rejects.toMatchObject({ code: 'ERR_TLACACOCA_FILE_UNWRITABLE' })
+    expect(readdirSync(elsewhere)).toEqual([])
+    expect(await wallet.clientIdentity(ana.id)).toMatchObject({ cert: ana.certificate.toPem() })
+  })
+
+  it.skipIf(process.platform === 'win32')(
+    'a link to the folder itself leads there, as whoever made it wants',
+    async () => {
+      const { ana, directory } = await prepared()
+      const link = join(await temporaryFolder(), 'link')
+      symlinkSync(directory, link)
+      const wallet = await folderWallet(link)
+      await wallet.delete(ana.id)
+      await wallet.undelete(ana.id)
+      expect((await folderWallet(directory)).list()).toHaveLength(2)
+      expect(lstatSync(link).isSymbolicLink()).toBe(true)
+    },
+  )
 
   it('other files are not looked at', async () => {
     const { directory, path } = await prepared()
