@@ -168,7 +168,7 @@ export function readProfile(profile: Profile): ReadProfile {
     validity: readBounds(profile),
     backdateMs: readBackdate(profile.backdate ?? '300s'),
     keyUsage: uses,
-    extendedKeyUsage: textsOf('profile.extendedKeyUsage', profile.extendedKeyUsage).map(purposeIdentifier),
+    extendedKeyUsage: readPurposes(profile.extendedKeyUsage),
     crlUrls: textsOf('profile.crlUrls', profile.crlUrls ?? []),
     issuerUrls: textsOf('profile.issuerUrls', profile.issuerUrls ?? []),
     extraExtensions: readExtra(profile.extraExtensions ?? []),
@@ -219,6 +219,17 @@ function readBackdate(backdate: Duration): number {
   const ms = parseDuration(backdate, 'profile.backdate').from(new Date(0)).getTime()
   if (ms > 86_400_000) throw new RangeError(`"profile.backdate" expected at most 24 hours, got ${show(backdate)}`)
   return ms
+}
+
+function readPurposes(list: readonly string[]): readonly string[] {
+  return textsOf('profile.extendedKeyUsage', list).map((purpose) => {
+    try {
+      return purposeIdentifier(purpose)
+    } catch (cause) {
+      const wanted = 'purposes such as clientAuth, or dotted identifiers'
+      throw new TypeError(`"profile.extendedKeyUsage" expected ${wanted}, got ${show(purpose)}`, { cause })
+    }
+  })
 }
 
 function readExtra(list: readonly string[]): ReadonlySet<string> {

@@ -1,0 +1,346 @@
+import { createHash } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import type { CertificateDraft } from '../../src/authority/draft.ts'
+import { type Authorization, type IssuedCertificate, SigningHooks } from '../../src/authority/hooks.ts'
+import { defineProfile } from '../../src/authority/profile.ts'
+import { CsrNotAuthedError, StoreError } from '../../src/errors.ts'
+import { DAY_MS, hooksOf, NOW, newRequest, testAuthority } from '../support/test-authority.ts'
+
+describe('authorize', () => {
+  it('says no by default', async () => {
+    const { authority, events } = await testAuthority({ hooks: (context) => new SigningHooks(context) })
+    await expect(authority.sign({ request: await newRequest() })).rejects.toBeInstanceOf(CsrNotAuthedError)
+    expect(events).toMatchObject([{ kind: 'refused', profile: 'client-identity', clientHash: null }])
+    for await (const row of authority.list()) expect.unreachable(row.serial)
+  })
+
+  it.each<[string, () => unknown]>([
+    ['nothing', () => undefined],
+    ['null', () => null],
+    ['true, of which nobody knows what it means', () => true],
+    ['false', () => false],
+    ['an object without a yes', () => ({})],
+    ['a word for a yes', () => ({ allow: 'true' })],
+    ['a no', () => ({ allow: false })],
+    ['a promise of nothing', async () => undefined],
+    ['a list', () => [{ allow: true }]],
+  ])('that answers %s is a no', async (_name, authorize) => {
+    const { authority } = await testAuthority({ hooks: hooksOf({ authorize: authorize as () => Authorization }) })
+    const refused = authority.sign({ request: await newRequest() })
+    await expect(refused).rejects.toMatchObject({ code: 'ERR_TLACACOCA_CSR_NOT_AUTHORIZED' })
+  })
+
+  it.each<[string, () => never]>([
+    [
+      'refuses',
+      () => {
+        throw new CsrNotAuthedError('not today')
+      },
+    ],
+    [
+      'cannot ask',
+      () => {
+        throw new StoreError('ERR_TLACACOCA_STORE_FAILED', 'no members')
+      },
+    ],
+  ])('that %s is passed on as it is', async (_name, authorize) => {
+    const { authority } = await testAuthority({ hooks: hooksOf({ authorize }) })
+    await expect(authority.sign({ request: await newRequest() })).rejects.toThrow(/not today|no members/)
+  })
+
+  it('that fails is told from one that refuses', async () => {
+    const authorize = (): never => {
+      throw new TypeError('members is undefined')
+    }
+    const { authority } = await testAuthority({ hooks: hooksOf({ authorize }) })
+    await expect(authority.sign({ request: await newRequest() })).rejects.toMatchObject({
+      code: 'ERR_TLACACOCA_AUTHORITY_HOOK_FAILED',
+      reason: 'authorize',
+      cause: expect.any(TypeError),
+    })
+  })
+
+  it.each([
+    ['10d', 10],
+    [1, 365],
+    ['36h', 1.5],
+  ] as const)('sets the validity: %j', async (validity, days) => {
+    const { authority } = await testAuthority({ hooks: hooksOf({ authorize: () => validity }) })
+    const { certificate } = await authority.sign({ request: await newRequest() })
+    expect(certificate.notAfter).toEqual(new Date(NOW + days * DAY_MS))
+    expect(certificate.notBefore).toEqual(new Date(NOW - 300_000))
+  })
+
+  it('does so within the bounds of the profile, and is not asked by whoever wants more', async () => {
+    for (const validity of ['2y', '1s', '59s']) {
+      const { authority } = await testAuthority({ hooks: hooksOf({ authorize: () => validity }) })
+      const refused = authority.sign({ request: await newRequest(), validity: '1d' })
+      await expect(refused).rejects.toMatchObject({ code: 'ERR_TLACACOCA_AUTHORITY_POLICY', field: 'notAfter' })
+    }
+  })
+
+  it('names the holder, whatever the caller or the request says', async () => {
+    const authorize = () =>
+      ({ allow: true, subject: [['CN', 'Ana']], subjectAltNames: { uri: ['urn:uuid:1'] } }) as const
+    const { authority } = await testAuthority({ hooks: hooksOf({ authorize }) })
+    const request = await newRequest({ subject: [['CN', 'root']], subjectAltNames: { uri: ['urn:uuid:0'] } })
+    const { certificate } = await authority.sign({ request, subject: [['CN', 'caller']] })
+    expect(String(certificate.subject)).toBe('CN=Ana')
+    expect(certificate.subjectAltNames.uri).toEqual(['urn:uuid:1'])
+  })
+
+  it('sees what is known of a request', async () => {
+    const seen: SigningHooks[] = []
+    const names: unknown[] = []
+    const authorize = (claimed: unknown): Authorization => {
+      names.push(claimed)
+      return { allow: true }
+    }
+    const { authority } = await testAuthority({ hooks: hooksOf({ authorize }, (hooks) => seen.push(hooks)) })
+    const request = await newRequest({ subjectAltNames: { dns: ['example.org'] } })
+    const issued = await authority.sign({ request, clientHash: 'f00d' })
+    const [hooks] = seen
+    const spki = request.subjectPublicKeyInfo
+    expect(hooks?.clientHash).toBe('f00d')
+    expect(hooks?.publicKeyHash).toBe(createHash('sha1').update(spki).digest('hex'))
+    expect(hooks?.publicKeySha256).toBe(createHash('sha256').update(spki).digest('hex'))
+    expect(hooks?.requestTuple?.[0]).toBe(request.toPem())
+    expect(hooks?.requestTuple?.[2]).toEqual(request.der)
+    expect(names).toEqual([{ dns: ['example.org'], ip: [], email: [], uri: [] }])
+    const again = await authority.sign({ request, clientHash: 'f00d', validity: '1d' })
+    expect(again.serialNumber).not.toBe(issued.serialNumber)
+    const previous = await (seen[1] as unknown as { context: SigningHooks['context'] }).context.previousCertificates()
+    expect(previous.map(({ serial }) => serial)).toContain(issued.serialNumber)
+  })
+})
+
+const OID = '1.3.6.1.4.1.55555.1'
+const NULL = Uint8Array.of(5, 0)
+
+describe('presign', () => {
+  it('changes what is signed', async () => {
+    const profile = defineProfile({
+      name: 'special',
+      names: { subject: ['CN'], alternatives: ['email'] },
+      validity: { default: '10d', max: '20d' },
+      keyUsage: ['digitalSignature', 'keyAgreement'],
+      extendedKeyUsage: ['clientAuth', 'emailProtection'],
+      extraExtensions: [OID],
+    })
+    const presign = (draft: CertificateDraft): void => {
+      draft.subject = [['CN', 'changed']]
+      draft.subjectAltNames.email.push('Ana@Example.ORG')
+      draft.notAfter = new Date(NOW + 5 * DAY_MS + 999)
+      draft.keyUsage = ['digitalSignature']
+      draft.extendedKeyUsage = ['clientAuth']
+      draft.crlUrls.push('http://ca.test/crl')
+      draft.issuerUrls.push('https://ca.test/ca.pem')
+      draft.extensions.push({ oid: OID, critical: false, value: NULL })
+    }
+    const { authority } = await testAuthority({ profiles: [profile], hooks: hooksOf({ presign }) })
+    const { certificate } = await authority.sign({ request: await newRequest(), profile: 'special' })
+    expect(String(certificate.subject)).toBe('CN=changed')
+    expect(certificate.subjectAltNames.email).toEqual(['Ana@example.org'])
+    expect(certificate.notAfter).toEqual(new Date(NOW + 5 * DAY_MS))
+    expect(certificate.keyUsage).toEqual(['digitalSignature'])
+    expect(certificate.extendedKeyUsage).toEqual(['clientAuth'])
+    const text = Buffer.from(certificate.der).toString('latin1')
+    expect(text).toContain('http://ca.test/crl')
+    expect(text).toContain('https://ca.test/ca.pem')
+    expect(certificate.extensions.find(({ oid }) => oid === OID)?.value).toEqual(NULL)
+  })
+
+  // One thing changed per row, of a certificate that would be signed.
+  it.each<[string, string, (draft: CertificateDraft) => void]>([
+    ['a type that the profile has no place for', 'subject', (draft) => draft.subject.push(['C', 'US'])],
+    ['a type twice', 'subject', (draft) => draft.subject.push(['CN', 'second'])],
+    ['a control character', 'subject', (draft) => Object.assign(draft, { subject: [['CN', 'a\nb']] })],
+    ['no name at all', 'subject', (draft) => Object.assign(draft, { subject: [] })],
+    ['an empty name', 'subject', (draft) => Object.assign(draft, { subject: [['CN', '']] })],
+    ['a host for a user', 'subjectAltNames.dns', (draft) => draft.subjectAltNames.dns.push('example.org')],
+    ['an address for a user', 'subjectAltNames.ip', (draft) => draft.subjectAltNames.ip.push('127.0.0.1')],
+    ['no mailbox', 'subjectAltNames', (draft) => draft.subjectAltNames.email.push('not a mailbox')],
+    [
+      'too many names',
+      'subjectAltNames',
+      (draft) => {
+        for (let count = 0; count < 21; count++) draft.subjectAltNames.uri.push(`urn:x:${count}`)
+      },
+    ],
+    ['a beginning long ago', 'notBefore', (draft) => Object.assign(draft, { notBefore: new Date(NOW - 2 * DAY_MS) })],
+    ['no date', 'notBefore', (draft) => Object.assign(draft, { notBefore: new Date(Number.NaN) })],
+    ['a text for a date', 'notAfter', (draft) => Object.assign(draft, { notAfter: '2099-01-01' as unknown as Date })],
+    [
+      'an end beyond the profile',
+      'notAfter',
+      (draft) => Object.assign(draft, { notAfter: new Date(NOW + 400 * DAY_MS) }),
+    ],
+    ['an end before now', 'notAfter', (draft) => Object.assign(draft, { notAfter: new Date(NOW - 1000) })],
+    ['an authority’s usage', 'keyUsage', (draft) => draft.keyUsage.push('keyCertSign')],
+    ['no usage', 'keyUsage', (draft) => Object.assign(draft, { keyUsage: [] })],
+    ['another purpose', 'extendedKeyUsage', (draft) => draft.extendedKeyUsage.push('serverAuth')],
+    ['any purpose', 'extendedKeyUsage', (draft) => draft.extendedKeyUsage.push('2.5.29.37.0')],
+    ['no purpose', 'extendedKeyUsage', (draft) => Object.assign(draft, { extendedKeyUsage: [] })],
+    ['a purpose that is none', 'extendedKeyUsage', (draft) => draft.extendedKeyUsage.push('everything')],
+    ['a list at no URL', 'crlUrls', (draft) => draft.crlUrls.push('ca.test/crl')],
+    ['a list in a file', 'crlUrls', (draft) => draft.crlUrls.push('file:///etc/passwd')],
+    ['an issuer at no URL', 'issuerUrls', (draft) => draft.issuerUrls.push('javascript:alert(1)')],
+    [
+      'an extension that the profile does not have',
+      'extensions',
+      (draft) => draft.extensions.push({ oid: OID, critical: false, value: NULL }),
+    ],
+    [
+      'basic constraints of its own',
+      'extensions',
+      (draft) => draft.extensions.push({ oid: '2.5.29.19', critical: true, value: Uint8Array.of(0x30, 3, 1, 1, 0xff) }),
+    ],
+  ])('is not let through with %s', async (_name, field, presign) => {
+    const { authority } = await testAuthority({ hooks: hooksOf({ presign }) })
+    await expect(authority.sign({ request: await newRequest() })).rejects.toMatchObject({
+      code: 'ERR_TLACACOCA_AUTHORITY_POLICY',
+      field,
+    })
+    for await (const row of authority.list()) expect.unreachable(row.serial)
+  })
+
+  it('cannot change what is not its own', async () => {
+    const presign = (draft: CertificateDraft): void => {
+      Object.assign(draft, { serialNumber: '01', publicKey: 'another', profile: 'server' })
+    }
+    const { authority } = await testAuthority({ hooks: hooksOf({ presign }) })
+    const request = await newRequest()
+    const issued = await authority.sign({ request })
+    expect(issued.certificate.serialNumber).toHaveLength(34)
+    expect(issued.certificate.publicKeyFingerprint).toBe(request.publicKeyFingerprint)
+    expect(issued.certificate.extendedKeyUsage).toEqual(['clientAuth'])
+  })
+
+  it('that fails signs nothing', async () => {
+    const presign = (): never => {
+      throw new Error('no')
+    }
+    const { authority } = await testAuthority({ hooks: hooksOf({ presign }) })
+    await expect(authority.sign({ request: await newRequest() })).rejects.toMatchObject({
+      code: 'ERR_TLACACOCA_AUTHORITY_HOOK_FAILED',
+      reason: 'presign',
+    })
+  })
+})
+
+describe('postsign', () => {
+  it('is told of a certificate that the store knows', async () => {
+    let status: string | undefined
+    const postsign = async ({ serialNumber }: IssuedCertificate): Promise<void> => {
+      status = (await made.authority.get(serialNumber))?.status
+    }
+    const made = await testAuthority({ hooks: hooksOf({ postsign }) })
+    await made.authority.sign({ request: await newRequest() })
+    expect(status).toBe('issued')
+    expect(await made.authority.deliverNotices()).toBe(0)
+  })
+
+  it('that fails is told again, with growing pauses, until it does not', async () => {
+    let fails = true
+    const told: string[] = []
+    const postsign = ({ serialNumber }: IssuedCertificate): void => {
+      told.push(serialNumber)
+      if (fails) throw new Error('the other program is down')
+    }
+    const { authority, clock, events } = await testAuthority({ hooks: hooksOf({ postsign }) })
+    const { serialNumber } = await authority.sign({ request: await newRequest() })
+    expect(told).toEqual([serialNumber])
+    const pauses: number[] = []
+    for (let time = 0; pauses.length < 4 && time < 60; time++) {
+      clock.now += 60_000
+      const before = told.length
+      await authority.deliverNotices()
+      if (told.length > before) pauses.push(time + 1)
+    }
+    // Minutes after the signature: a minute, then one, two, four more.
+    expect(pauses).toEqual([1, 2, 4, 8])
+    expect(events.filter(({ kind }) => kind === 'postsign_failed')).toHaveLength(5)
+    fails = false
+    clock.now += DAY_MS
+    expect(await authority.deliverNotices()).toBe(1)
+    clock.now += DAY_MS
+    expect(await authority.deliverNotices()).toBe(0)
+    expect(new Set(told)).toEqual(new Set([serialNumber]))
+  })
+
+  it('is told after a restart, without the request, by itself', async () => {
+    const down = hooksOf({
+      postsign: () => {
+        throw new Error('down')
+      },
+    })
+    const { authority, clock, reopen } = await testAuthority({ hooks: down })
+    const { serialNumber } = await authority.sign({ request: await newRequest(), clientHash: 'f00d' })
+    await authority.close()
+    clock.now += DAY_MS
+    const told = new Promise<[string, string | null, unknown]>((resolve) => {
+      const factory = hooksOf({ postsign: (issued) => resolve([issued.serialNumber, 'x', null]) })
+      void reopen({
+        hooks: (context) => {
+          const hooks = factory(context) as SigningHooks
+          hooks.postsign = (issued) => resolve([issued.serialNumber, hooks.clientHash, hooks.request])
+          return hooks
+        },
+      })
+    })
+    expect(await told).toEqual([serialNumber, 'f00d', null])
+  })
+
+  it('that fails fails the request if there is no store', async () => {
+    const postsign = (): never => {
+      throw new Error('no record')
+    }
+    const { authority } = await testAuthority({ store: 'none', hooks: hooksOf({ postsign }) })
+    await expect(authority.sign({ request: await newRequest() })).rejects.toMatchObject({
+      code: 'ERR_TLACACOCA_AUTHORITY_HOOK_FAILED',
+      reason: 'postsign',
+    })
+  })
+})
+
+describe('the factory of hooks', () => {
+  it('may take its time', async () => {
+    const made = hooksOf({})
+    const { authority } = await testAuthority({
+      hooks: async (context) => {
+        await new Promise((resolve) => setImmediate(resolve))
+        return made(context)
+      },
+    })
+    expect(authority.hasHooks).toBe(true)
+    expect((await authority.sign({ request: await newRequest() })).profile).toBe('client-identity')
+  })
+
+  it('that makes no hooks, or fails, signs nothing', async () => {
+    const request = await newRequest()
+    const { authority } = await testAuthority({ hooks: () => ({ authorize: () => ({ allow: true }) }) as never })
+    await expect(authority.sign({ request })).rejects.toThrow(TypeError)
+    const failing = await testAuthority({
+      hooks: () => {
+        throw new Error('no members')
+      },
+    })
+    await expect(failing.authority.sign({ request })).rejects.toMatchObject({
+      code: 'ERR_TLACACOCA_AUTHORITY_HOOK_FAILED',
+    })
+  })
+
+  it('is asked only about requests whose sender has the key', async () => {
+    let asked = 0
+    const { authority } = await testAuthority({
+      hooks: (context) => {
+        asked++
+        return new SigningHooks(context)
+      },
+    })
+    const { der } = await newRequest()
+    der[der.length - 1] = (der.at(-1) ?? 0) ^ 1
+    await expect(authority.sign({ request: der })).rejects.toMatchObject({ code: /CSR_(UNPROVEN|MALFORMED)/ })
+    expect(asked).toBe(0)
+  })
+})
