@@ -8,6 +8,7 @@ import type { Peer } from '../certificate/peer.ts'
 import type { RevocationChecker } from '../certificate/revocation-checker.ts'
 import { AuthorityError, StoreError } from '../errors.ts'
 import {
+  requireDate,
   requireFunction,
   requireInteger,
   requireList,
@@ -131,6 +132,7 @@ export class CertificateAuthority implements AsyncDisposable {
   readonly hasHooks: boolean
   readonly #parts: Parts
   #isOpen = true
+  #abandonedAt: number
 
   private constructor(parts: Parts) {
     const { certificate, chain } = parts.identity
@@ -138,6 +140,7 @@ export class CertificateAuthority implements AsyncDisposable {
     this.chain = chain
     this.hasHooks = parts.hasHooks
     this.#parts = parts
+    this.#abandonedAt = parts.settings.clock()
   }
 
   /** The names of the profiles that `sign` knows. */
@@ -196,7 +199,6 @@ export class CertificateAuthority implements AsyncDisposable {
       const { serialNumberGenerator } = settings
       const signing = new Signing({ key, chain, store, hooks, serialNumberGenerator, random, clock, onEvent })
       const notices = store === null || hooks === null ? null : noticesOf({ store, signing, profiles, clock, onEvent })
-      signing.notices = notices
       const { crlValidityMs } = options
       const issuer = { certificate: identity.certificate, privateKey: identity.privateKey }
       const lists = crlValidityMs === undefined ? {} : { crlValidityMs }
@@ -212,7 +214,7 @@ export class CertificateAuthority implements AsyncDisposable {
       })
       if (store !== null) await abandonOld(store, clock, onEvent)
       await options.onBoot?.(authority)
-      notices?.soon(0)
+      notices?.start()
       return authority
     } catch (error) {
       await store?.close()
@@ -265,7 +267,10 @@ export class CertificateAuthority implements AsyncDisposable {
     requireInteger('pathLength', pathLength, 0, 10)
     const { pathLength: own } = this.certificate
     if (own !== null && pathLength >= own) {
-      const message = `an authority below this one can have a path length of ${own - 1} at most, not ${pathLength}`
+      const message =
+        own === 0
+          ? 'there may be no authority below this one, whose path length is 0'
+          : `an authority below this one can have a path length of ${own - 1} at most, not ${pathLength}`
       throw new AuthorityError('ERR_TLACACOCA_AUTHORITY_POLICY', message, { field: 'pathLength' })
     }
     return this.#parts.signing.withoutHooks().issue({
@@ -330,7 +335,15 @@ export class CertificateAuthority implements AsyncDisposable {
 
   /** The current revocation list; a new one if something has changed, or the last one has half of its time behind it. */
   async crl(options: CrlOptions = {}): Promise<Crl> {
-    return this.#revoking().crl(options)
+    const revoking = this.#revoking()
+    const { store, settings } = this.#parts
+    const now = settings.clock()
+    // After a restart within those ten minutes, what was pending at the crash is given up here.
+    if (store !== null && Math.abs(now - this.#abandonedAt) >= ABANDON_EVERY_MS) {
+      this.#abandonedAt = now
+      await abandonOld(store, settings.clock, settings.onEvent)
+    }
+    return revoking.crl(options)
   }
 
   /** For `revocation` of a rule of `CertificateAuth`, for `refuseRevoked`, and for `authorities`. It asks the store each time. */
@@ -348,6 +361,7 @@ export class CertificateAuthority implements AsyncDisposable {
   list(filter: IssuedListFilter = {}): AsyncIterable<IssuedRow> {
     requireOptions('filter', filter, ['status', 'profile', 'clientHash', 'expiresBy'])
     const { expiresBy, ...rest } = filter
+    if (expiresBy !== undefined) requireDate('expiresBy', expiresBy)
     return this.#store().list({ ...rest, ...(expiresBy === undefined ? {} : { expiresBy: expiresBy.getTime() }) })
   }
 
@@ -493,6 +507,8 @@ async function openStore(
 
 /** Signing takes milliseconds, and hooks some seconds. */
 const ABANDONED_MS = 600_000
+/** Anybody may ask for the list, so not each time. */
+const ABANDON_EVERY_MS = 60_000
 
 async function abandonOld(store: IssuedStore, clock: Clock, onEvent: Settings['onEvent']): Promise<void> {
   try {

@@ -14,7 +14,7 @@ import {
 import type { Fingerprint } from '../certificate/fingerprint.ts'
 import { type NameField, readNameFields, type WritableAttribute } from '../certificate/name-fields.ts'
 import { AuthorityError } from '../errors.ts'
-import { show } from '../internal/arguments.ts'
+import { requireList, requireOptions, show } from '../internal/arguments.ts'
 import { type Duration, parseDuration } from './duration.ts'
 import type { AlternativeNameKind, ReadProfile } from './profile.ts'
 
@@ -74,7 +74,7 @@ export interface DraftParts {
 /** @internal @throws {AuthorityError} AUTHORITY_POLICY for a validity that the profile does not allow. */
 export function makeDraft(parts: DraftParts): CertificateDraft {
   const { profile, issuer, now, publicKey, serialNumber } = parts
-  const alternatives = parts.subjectAltNames ?? takenAlternatives(parts)
+  const alternatives = givenAlternatives(parts) ?? takenAlternatives(parts)
   const names = {
     dns: [...(alternatives.dns ?? [])],
     ip: [...(alternatives.ip ?? [])],
@@ -97,8 +97,20 @@ export function makeDraft(parts: DraftParts): CertificateDraft {
   }
 }
 
+/** A text in place of a list would be read letter by letter, and a kind that nobody knows be dropped. */
+function givenAlternatives({ subjectAltNames }: DraftParts): AlternativeNames | undefined {
+  if (subjectAltNames === undefined) return undefined
+  return attempt('subjectAltNames', () => {
+    requireOptions('subjectAltNames', subjectAltNames, ['dns', 'ip', 'email', 'uri'])
+    for (const [kind, list] of Object.entries(subjectAltNames)) {
+      if (list !== undefined) requireList(`subjectAltNames.${kind}`, list)
+    }
+    return subjectAltNames
+  })
+}
+
 function subjectOf({ profile, request, subject, clientHash, publicKey }: DraftParts, names: DraftNames): NameField[] {
-  if (subject !== undefined) return subject.map(([type, value]) => [type, value])
+  if (subject !== undefined) return attempt('subject', () => subject.map(([type, value]): NameField => [type, value]))
   const taken = (request?.subject.attributes ?? [])
     .filter(({ type }) => profile.names.takenSubject.has(type))
     .map(({ type, value }): NameField => [type, value])
@@ -116,7 +128,8 @@ function takenAlternatives({ profile, request }: DraftParts): AlternativeNames {
 }
 
 function endOf({ profile, issuer, now, validity }: DraftParts): Date {
-  const wanted = parseDuration(validity ?? profile.validity.default, 'validity').from(now)
+  const duration = attempt('validity', () => parseDuration(validity ?? profile.validity.default, 'validity'))
+  const wanted = duration.from(now)
   const bound = (duration: Duration): Date => parseDuration(duration).from(now)
   if (wanted > bound(profile.validity.max) || wanted < bound(profile.validity.min)) {
     const { min, max } = profile.validity

@@ -27,7 +27,7 @@ export interface NewIssued {
   readonly clientHash: string | null
   /** `spki-sha256` of the key that is certified. */
   readonly publicKey: Fingerprint
-  /** SHA-256 of the request, in hex; null for a renewal without one. */
+  /** SHA-256 of the request, in hex, by which it is known if it comes again; null if there is none, or it may come again. */
   readonly requestSha256: string | null
   /** SHA-256 of what is about to be signed, in hex. */
   readonly tbsSha256: string

@@ -1,7 +1,6 @@
 // What `postsign` could not be told yet. It waits in the store, so that no restart loses it, and is tried again with
 // growing pauses, by one program at a time.
 
-import { requireInteger } from '../internal/arguments.ts'
 import type { Clock } from '../internal/clock.ts'
 import { tell } from '../net/report.ts'
 import type { AuthorityEvent } from './events.ts'
@@ -17,7 +16,6 @@ export interface NoticesParts {
 
 const FIRST_PAUSE_MS = 60_000
 const LONGEST_PAUSE_MS = 86_400_000
-const AT_ONCE = 20
 
 export class Notices {
   readonly #parts: NoticesParts
@@ -31,25 +29,33 @@ export class Notices {
   /** Tries what is due. Answers how many were told. Throws what the store throws. */
   async deliver(): Promise<number> {
     let told = 0
-    for (;;) {
+    while (!this.#closed) {
       const now = this.#parts.clock()
-      const due = await this.#parts.store.claimNotices(now, now + FIRST_PAUSE_MS, AT_ONCE)
-      for (const notice of due) told += (await this.#deliverOne(notice)) ? 1 : 0
-      if (due.length < AT_ONCE || this.#closed) return told
+      // One by one: others may have it when its time is over, however long those before it took.
+      const [notice] = await this.#parts.store.claimNotices(now, now + FIRST_PAUSE_MS, 1)
+      if (notice === undefined) break
+      told += (await this.#deliverOne(notice)) ? 1 : 0
     }
+    return told
   }
 
-  /** Tries again in the background, after a pause. Nothing is kept running for it. */
-  soon(pauseMs = FIRST_PAUSE_MS): void {
-    requireInteger('pauseMs', pauseMs, 0, LONGEST_PAUSE_MS)
-    if (this.#closed || this.#timer !== undefined) return
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined
-      this.deliver().catch((error: unknown) => {
-        if (this.#closed) return
-        tell(this.#parts.onEvent, { kind: 'notices_failed', error })
-        this.soon()
-      })
+  /**
+   * Looks for what is due from now on, once a minute: a program that was killed, or another one on the same store, leaves
+   * notices that become due later. Nothing is kept running for it.
+   */
+  start(): void {
+    this.#lookAfter(0)
+  }
+
+  #lookAfter(pauseMs: number): void {
+    if (this.#closed) return
+    this.#timer = setTimeout(async () => {
+      try {
+        await this.deliver()
+      } catch (error) {
+        if (!this.#closed) tell(this.#parts.onEvent, { kind: 'notices_failed', error })
+      }
+      this.#lookAfter(FIRST_PAUSE_MS)
     }, pauseMs).unref()
   }
 
@@ -67,7 +73,6 @@ export class Notices {
       tell(onEvent, { kind: 'postsign_failed', serialNumber: serial, attempts: attempts + 2, error })
       const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(attempts, 20), LONGEST_PAUSE_MS)
       await store.postponeNotice(id, clock() + pauseMs)
-      this.soon(pauseMs)
       return false
     }
     await store.settleNotice(id)

@@ -52,8 +52,10 @@ export async function renewalJob(
   const profile = profiles.find(row.profile)
   requireRenewable(row, certificate, profile, now)
   const { renewal } = profile
-  if (request === null && renewal.rekey === 'required')
-    throw refused('rekey_required', 'it needs a new key; send a request')
+  const keepsKey = request === null || request.publicKeyFingerprint === certificate.publicKeyFingerprint
+  if (keepsKey && renewal.rekey === 'required') {
+    throw refused('rekey_required', 'it needs a new key; send a request for one')
+  }
   if (request !== null && renewal.rekey === 'never') throw refused('rekey_refused', 'it keeps its key; send no request')
   if (request === null) requireStrongKey(certificate)
   return {

@@ -8,9 +8,13 @@ import type { Awaitable } from './issued-store.ts'
 /** Makes serial numbers: as a number, lower-case hex, or big-endian octets. At least 64 bits, and never one twice. */
 export type SerialNumberGenerator = () => Awaitable<bigint | string | Uint8Array>
 
+const OCTETS = 17
+
 /** One octet that is neither zero nor negative, then 128 random bits: always 17 octets. */
 export function randomSerialNumber(random: (size: number) => Uint8Array = randomBytes): string {
-  const octets = Buffer.from(random(17))
+  const octets = Buffer.from(random(OCTETS))
+  if (octets.length !== OCTETS)
+    throw new RangeError(`"random" expected ${OCTETS} octets to be made, got ${octets.length}`)
   octets[0] = ((octets[0] ?? 0) % 0x7f) + 1
   return octets.toString('hex')
 }

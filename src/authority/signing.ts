@@ -20,7 +20,6 @@ import { type Authorization, type HooksFactory, type IssuedCertificate, SigningH
 import type { IssuedRow, IssuedStore, NewIssued } from './issued-store.ts'
 import type { IssuingKey } from './issuing.ts'
 import { type KeyFacts, refuseBlockedKey, requireKey } from './key-policy.ts'
-import type { Notices } from './notices.ts'
 import type { ReadProfile } from './profile.ts'
 import { renewAfter } from './renewal.ts'
 import { randomSerialNumber, readSerialNumber, type SerialNumberGenerator } from './serial-number.ts'
@@ -67,16 +66,10 @@ const SERIAL_TRIES = 3
 export class Signing {
   readonly #parts: SigningParts
   readonly #chainPem: string
-  #notices: Notices | null = null
 
   constructor(parts: SigningParts) {
     this.#parts = parts
     this.#chainPem = parts.chain.map((link) => link.toPem()).join('')
-  }
-
-  /** Whom to leave to what `postsign` could not be told. */
-  set notices(notices: Notices | null) {
-    this.#notices = notices
   }
 
   /** The same, where the caller decides. */
@@ -147,7 +140,9 @@ export class Signing {
       }
 
       const row = newRow(job, { serialNumber, tbsSha256: ready.tbsSha256, draft, now: now.getTime(), checked })
-      const begun = await store.begin(row, job.isRepeatable ? { since: now.getTime() - REPLAY_MS } : null)
+      let begun = await store.begin(row, job.isRepeatable ? { since: now.getTime() - REPLAY_MS } : null)
+      // One key may follow several certificates: the next one of another is no answer.
+      if (begun.kind === 'replayed' && begun.row.renewedFrom !== row.renewedFrom) begun = await store.begin(row, null)
       switch (begun.kind) {
         case 'begun':
           break
@@ -209,16 +204,13 @@ export class Signing {
       await hooks.postsign(issued)
     } catch (error) {
       tell(this.#parts.onEvent, { kind: 'postsign_failed', serialNumber: issued.serialNumber, attempts: 1, error })
-      this.#notices?.soon()
       return
     }
     // If this fails, `postsign` is told twice. The certificate is issued either way.
     if (noticeId === null) return
     try {
       await store.settleNotice(noticeId)
-    } catch {
-      this.#notices?.soon()
-    }
+    } catch {}
   }
 
   #contextOf(job: SigningJob, now: Date): SigningContext {
@@ -350,7 +342,8 @@ function newRow(
     profile: job.profile.name,
     clientHash: job.clientHash,
     publicKey: job.key.publicKeyFingerprint,
-    requestSha256: job.request?.sha256 ?? null,
+    // Whoever asks for a certificate of another kind, by the same request, is not to get this one.
+    requestSha256: job.isRepeatable ? (job.request?.sha256 ?? null) : null,
     tbsSha256: facts.tbsSha256,
     subject:
       facts.draft.subject.map(([type, value]) => `${type}=${value}`).join(', ') ||

@@ -3,7 +3,7 @@
 
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { verifyAuditTrail } from '../../src/authority/audit.ts'
 import { CertificateAuthority } from '../../src/authority/certificate-authority.ts'
 import { type IssuedCertificate, SigningHooks } from '../../src/authority/hooks.ts'
@@ -114,4 +114,19 @@ it('killed at any moment, several times over one directory, it leaves nothing th
   await authority.close()
   for (const serial of all.signed) expect(rows.has(serial)).toBe(true)
   for (const serial of all.handed) expect(rows.get(serial)?.status).toBe('issued')
+})
+
+it('started again at once, it lists what was pending when ten minutes are over', async () => {
+  const directory = await newDirectory()
+  await signUntilDead(directory, 'begin', 0, null)
+  const clock = { now: Date.now() }
+  const authority = await CertificateAuthority.open(directory, { clock: () => clock.now })
+  onTestFinished(() => authority.close())
+  const [pending] = [...(await rowsOf(authority)).values()]
+  expect(pending?.status).toBe('pending')
+  const serial = Buffer.from(pending?.serial ?? '', 'hex')
+  const isListed = async (): Promise<boolean> => Buffer.from((await authority.crl()).der).includes(serial)
+  expect(await isListed()).toBe(false)
+  clock.now += 660_000
+  expect(await isListed()).toBe(true)
 })

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { CertificateDraft } from '../../src/authority/draft.ts'
 import { type Authorization, type IssuedCertificate, SigningHooks } from '../../src/authority/hooks.ts'
 import { defineProfile } from '../../src/authority/profile.ts'
@@ -77,6 +77,21 @@ describe('authorize', () => {
       const refused = authority.sign({ request: await newRequest(), validity: '1d' })
       await expect(refused).rejects.toMatchObject({ code: 'ERR_TLACACOCA_AUTHORITY_POLICY', field: 'notAfter' })
     }
+  })
+
+  it.each<[string, object, string]>([
+    ['no duration', { validity: 'for ever' }, 'validity'],
+    ['a negative duration', { validity: -1 }, 'validity'],
+    ['a subject that is a text', { subject: 'CN=Ana' }, 'subject'],
+    ['a subject of numbers', { subject: [1] }, 'subject'],
+    ['a text in place of a list of names', { subjectAltNames: { uri: 'urn:a' } }, 'subjectAltNames'],
+    ['names of an unknown kind', { subjectAltNames: { URI: ['urn:a:b'] } }, 'subjectAltNames'],
+    ['no names but a text', { subjectAltNames: 'urn:a:b' }, 'subjectAltNames'],
+  ])('that answers nonsense gets nothing signed: %s', async (_name, answer, field) => {
+    const authorize = (): Authorization => ({ allow: true, ...answer })
+    const { authority } = await testAuthority({ hooks: hooksOf({ authorize }) })
+    const refused = authority.sign({ request: await newRequest() })
+    await expect(refused).rejects.toMatchObject({ code: 'ERR_TLACACOCA_AUTHORITY_POLICY', field })
   })
 
   it('names the holder, whatever the caller or the request says', async () => {
@@ -289,6 +304,34 @@ describe('postsign', () => {
       })
     })
     expect(await told).toEqual([serialNumber, 'f00d', null])
+  })
+
+  it('is told by itself of what becomes due after a restart', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => {
+      vi.useRealTimers()
+    })
+    let fails = true
+    const told: string[] = []
+    const postsign = ({ serialNumber }: IssuedCertificate): void => {
+      if (fails) throw new Error('down')
+      told.push(serialNumber)
+    }
+    const { authority, clock, reopen } = await testAuthority({ hooks: hooksOf({ postsign }) })
+    const serials: string[] = []
+    for (let count = 0; count < 3; count++) {
+      serials.push((await authority.sign({ request: await newRequest() })).serialNumber)
+    }
+    await authority.close()
+    fails = false
+    // A second later nothing is due yet.
+    clock.now += 1000
+    await reopen()
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(told).toEqual([])
+    clock.now += 60_000
+    await vi.advanceTimersByTimeAsync(60_000)
+    await vi.waitFor(() => expect(told).toEqual(serials))
   })
 
   it('that fails fails the request if there is no store', async () => {

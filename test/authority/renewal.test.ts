@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { IssuedCertificate, SigningHooks } from '../../src/authority/hooks.ts'
 import type { Profile } from '../../src/authority/profile.ts'
+import { createCertificateRequest } from '../../src/certificate/certificate-request-create.ts'
 import { fakePeer } from '../support/peer.ts'
 import { DAY_MS, hooksOf, NOW, newRequest, type TestAuthority, testAuthority } from '../support/test-authority.ts'
 
@@ -173,3 +174,27 @@ describe('a renewal', () => {
 function refusal(reason: string): object {
   return { code: 'ERR_TLACACOCA_AUTHORITY_RENEWAL_REFUSED', reason }
 }
+
+describe('a rekey', () => {
+  it('that is required is not done by a request for the same key', async () => {
+    const made = await testAuthority({ ...OPTIONS, profiles: [{ ...PROFILE, renewal: { rekey: 'required' } }] })
+    const { request: same } = await createCertificateRequest({})
+    const old = await made.authority.sign({ request: same })
+    made.clock.now += 80 * DAY_MS
+    await expect(renew(made, old, same)).rejects.toMatchObject(refusal('rekey_required'))
+    const other = await newRequest()
+    expect((await renew(made, old, other)).certificate.publicKeyFingerprint).toBe(other.publicKeyFingerprint)
+  })
+
+  it('of one certificate is no answer to that of another by the same request', async () => {
+    const made = await testAuthority(OPTIONS)
+    const sign = async (name: string) =>
+      made.authority.sign({ request: await newRequest(), clientHash: 'f00d', subject: [['CN', name]] })
+    const [work, home] = [await sign('work'), await sign('home')]
+    made.clock.now += 80 * DAY_MS
+    const request = await newRequest()
+    const renewed = await renew(made, work, request)
+    expect((await renew(made, work, request)).serialNumber).toBe(renewed.serialNumber)
+    expect(String((await renew(made, home, request)).certificate.subject)).toBe('CN=home')
+  })
+})
