@@ -151,10 +151,12 @@ export function checkDraft(
   const { names } = profile
   const subject = attempt('subject', () => readNameFields(draft.subject))
   const types = draft.subject.map(([type]) => type)
-  for (const type of types) {
+  // A type can be spelled in two ways, `CN` and `2.5.4.3`.
+  const identifiers = subject.map(({ oid }) => oid)
+  for (const [index, type] of types.entries()) {
     if (!profile.names.subject.has(type)) throw policy('subject', `"${profile.name}" has no place for ${show(type)}`)
     // Authorities are called what they are called, and have several OU for one.
-    if (!profile.isAuthority && types.indexOf(type) !== types.lastIndexOf(type)) {
+    if (!profile.isAuthority && identifiers.indexOf(identifiers[index] ?? '') !== index) {
       throw policy('subject', `"${profile.name}" has ${show(type)} at most once`)
     }
   }
@@ -182,7 +184,7 @@ export function checkDraft(
   }
   if (subject.length === 0 && count === 0)
     throw policy('subject', 'a certificate needs a subject or an alternative name')
-  requireHonestCommonName(draft, alternatives, profile)
+  requireHonestCommonName(subject, alternatives, profile)
 
   const [notBefore, notAfter] = checkDates(draft, { profile, issuer, now })
   return {
@@ -204,11 +206,46 @@ export function checkDraft(
 }
 
 /** A common name that looks like a host is read as one by old programs, so a server's must be among the others. */
-function requireHonestCommonName({ subject }: CertificateDraft, names: SubjectAltNames, profile: ReadProfile): void {
+function requireHonestCommonName(
+  subject: readonly WritableAttribute[],
+  names: SubjectAltNames,
+  profile: ReadProfile,
+): void {
   if (!profile.extendedKeyUsage.includes(purposeIdentifier('serverAuth')) || profile.names.subject.has('UID')) return
-  const name = subject.find(([type]) => type === 'CN')?.[1]
+  const name = subject.find(({ oid }) => oid === COMMON_NAME)?.value
   if (name === undefined || names.dns.includes(name) || names.ip.includes(name)) return
   throw policy('subject', 'the common name of a server must be one of its alternative names')
+}
+
+const COMMON_NAME = '2.5.4.3'
+
+/**
+ * @internal A draft as it was checked, for those who look at it afterwards: with the names in the form that is signed, so
+ * that a list of names can be compared with it, and out of reach of whoever kept the draft.
+ */
+export function finishedDraft(
+  draft: CertificateDraft,
+  checked: CheckedDraft,
+  { profile, serialNumber, publicKey }: Pick<DraftParts, 'profile' | 'serialNumber' | 'publicKey'>,
+): Readonly<CertificateDraft> {
+  const { dns, ip, email, uri } = checked.subjectAltNames
+  const finished: CertificateDraft = {
+    profile: profile.name,
+    serialNumber,
+    publicKey,
+    subject: draft.subject.map(([type, value]): NameField => Object.freeze([type, value])),
+    subjectAltNames: { dns: [...dns], ip: [...ip], email: [...email], uri: [...uri] },
+    // Dates and octets can be changed though they are frozen, so not those that are signed.
+    notBefore: new Date(checked.notBefore),
+    notAfter: new Date(checked.notAfter),
+    keyUsage: [...checked.keyUsage],
+    extendedKeyUsage: [...checked.extendedKeyUsage],
+    crlUrls: [...checked.crlUrls],
+    issuerUrls: [...checked.issuerUrls],
+    extensions: checked.extensions.map(({ value, ...rest }) => ({ ...rest, value: new Uint8Array(value) })),
+  }
+  for (const part of [...Object.values(finished.subjectAltNames), ...Object.values(finished)]) Object.freeze(part)
+  return Object.freeze(finished)
 }
 
 function checkDates(

@@ -101,7 +101,8 @@ export class SigningHooks {
    * Decides about a request. Its sender has proven to hold the key, and the key is a good one; everything else in the
    * request is a claim.
    *
-   * @param subjectAltNames - What the request would like. None of it is certified unless you or the profile say so.
+   * @param subjectAltNames - What the request would like, hosts and addresses in canonical form. None of it is certified
+   *   unless you or the profile say so.
    * @throws {CsrNotAuthedError} To refuse. Anything else that is thrown refuses as well.
    */
   authorize(_subjectAltNames: SubjectAltNames): Awaitable<Authorization> {

@@ -84,7 +84,7 @@ export interface Profile {
   readonly extraExtensions?: readonly string[]
   /** Default: in the last third, with any key. False: not at all. */
   readonly renewal?: RenewalPolicy | false
-  /** The last word, on what will really be signed. Throws to refuse. */
+  /** The last word, on what will really be signed: names in canonical form, nothing to be changed. Throws to refuse. */
   readonly check?: (draft: Readonly<CertificateDraft>, context: SigningContext) => void | Promise<void>
 }
 

@@ -8,12 +8,14 @@ import { createHash } from 'node:crypto'
 import type { AlternativeNames } from '../certificate/alternative-names.ts'
 import type { Certificate } from '../certificate/certificate.ts'
 import type { CertificateRequest } from '../certificate/certificate-request.ts'
+import { NO_ALT_NAMES } from '../certificate/extensions.ts'
 import type { NameField } from '../certificate/name-fields.ts'
 import { AuthorityError, CsrNotAuthedError, TlacacocaError } from '../errors.ts'
 import { requireOptions, show } from '../internal/arguments.ts'
 import type { Clock } from '../internal/clock.ts'
 import { tell } from '../net/report.ts'
-import { type CertificateDraft, checkDraft, makeDraft } from './draft.ts'
+import { claimedNames } from './claimed-names.ts'
+import { type CertificateDraft, checkDraft, finishedDraft, makeDraft } from './draft.ts'
 import type { Duration } from './duration.ts'
 import type { AuthorityEvent } from './events.ts'
 import { type Authorization, type HooksFactory, type IssuedCertificate, SigningHooks } from './hooks.ts'
@@ -125,7 +127,9 @@ export class Signing {
       const draft = makeDraft({ ...facts, ...wishes, request, clientHash: job.clientHash })
       if (hooks !== null) await presign(hooks, draft)
       const checked = checkDraft(draft, facts)
-      await inHook('the check of the profile', () => profile.check?.(draft, context))
+      // Who kept the draft can still change it, but nothing that is looked at from here on.
+      const finished = finishedDraft(draft, checked, facts)
+      await inHook('the check of the profile', () => profile.check?.(finished, context))
       const { spki, pathLength } = job
       const ready = key.prepare(checked, {
         serialNumber,
@@ -139,7 +143,7 @@ export class Signing {
         return { issued, isNew: true }
       }
 
-      const row = newRow(job, { serialNumber, tbsSha256: ready.tbsSha256, draft, now: now.getTime(), checked })
+      const row = newRow(job, { tbsSha256: ready.tbsSha256, draft: finished, checked, now: now.getTime() })
       let begun = await store.begin(row, job.isRepeatable ? { since: now.getTime() - REPLAY_MS } : null)
       // One key may follow several certificates: the next one of another is no answer.
       if (begun.kind === 'replayed' && begun.row.renewedFrom !== row.renewedFrom) begun = await store.begin(row, null)
@@ -278,7 +282,7 @@ async function authorize(
   request: CertificateRequest | null,
   renewalOf: IssuedRow | null,
 ): Promise<Allowed> {
-  const names = request?.subjectAltNames ?? renewalOf?.certificate?.subjectAltNames ?? NO_NAMES
+  const names = claimedNames(request?.subjectAltNames ?? renewalOf?.certificate?.subjectAltNames ?? NO_ALT_NAMES)
   const answer: Authorization = await inHook('authorize', () => hooks.authorize(names))
   if (typeof answer === 'number' || typeof answer === 'string') return { validity: answer }
   if (typeof answer !== 'object' || answer === null || answer.allow !== true) {
@@ -289,8 +293,6 @@ async function authorize(
     return answer
   })
 }
-
-const NO_NAMES = Object.freeze({ dns: [], ip: [], email: [], uri: [] })
 
 async function presign(hooks: SigningHooks, draft: CertificateDraft): Promise<void> {
   await inHook('presign', () => hooks.presign(draft))
@@ -326,19 +328,18 @@ async function previous(store: IssuedStore | null, publicKey: KeyFacts['publicKe
 function newRow(
   job: SigningJob,
   facts: {
-    readonly serialNumber: string
     readonly tbsSha256: string
-    readonly draft: CertificateDraft
+    readonly draft: Readonly<CertificateDraft>
     readonly checked: ReturnType<typeof checkDraft>
     readonly now: number
   },
 ): NewIssued {
-  const { checked } = facts
+  const { draft, checked } = facts
   const { dns, ip, email, uri } = checked.subjectAltNames
   const { peer, address } = job.requester
   const by = [address, peer?.fingerprint].filter((each) => each !== undefined)
   return {
-    serial: facts.serialNumber,
+    serial: draft.serialNumber,
     profile: job.profile.name,
     clientHash: job.clientHash,
     publicKey: job.key.publicKeyFingerprint,
@@ -346,7 +347,7 @@ function newRow(
     requestSha256: job.isRepeatable ? (job.request?.sha256 ?? null) : null,
     tbsSha256: facts.tbsSha256,
     subject:
-      facts.draft.subject.map(([type, value]) => `${type}=${value}`).join(', ') ||
+      draft.subject.map(([type, value]) => `${type}=${value}`).join(', ') ||
       (dns[0] ?? ip[0] ?? email[0] ?? uri[0] ?? ''),
     notBefore: checked.notBefore.getTime(),
     notAfter: checked.notAfter.getTime(),

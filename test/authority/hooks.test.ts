@@ -3,8 +3,19 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { CertificateDraft } from '../../src/authority/draft.ts'
 import { type Authorization, type IssuedCertificate, SigningHooks } from '../../src/authority/hooks.ts'
 import { defineProfile } from '../../src/authority/profile.ts'
+import type { SubjectAltNames } from '../../src/certificate/extensions.ts'
 import { CsrNotAuthedError, StoreError } from '../../src/errors.ts'
+import { altNames } from '../support/crafted-certificates.ts'
+import { craftRequest, extensionRequest } from '../support/hostile-requests.ts'
 import { DAY_MS, hooksOf, NOW, newRequest, testAuthority } from '../support/test-authority.ts'
+
+const TAKING = defineProfile({
+  name: 'taking',
+  names: { subject: ['CN'], alternatives: ['dns'], takenFromRequest: { alternatives: ['dns'] } },
+  validity: { default: '1d', max: '2d' },
+  keyUsage: ['digitalSignature'],
+  extendedKeyUsage: ['clientAuth'],
+})
 
 describe('authorize', () => {
   it('says no by default', async () => {
@@ -102,6 +113,39 @@ describe('authorize', () => {
     const { certificate } = await authority.sign({ request, subject: [['CN', 'caller']] })
     expect(String(certificate.subject)).toBe('CN=Ana')
     expect(certificate.subjectAltNames.uri).toEqual(['urn:uuid:1'])
+  })
+
+  it('sees the names of a request as they would be certified, so that no other spelling gets by', async () => {
+    const seen: unknown[] = []
+    const authorize = (names: SubjectAltNames): Authorization => {
+      seen.push(names)
+      return names.dns.includes('admin.example.org') ? undefined : { allow: true }
+    }
+    const { authority } = await testAuthority({
+      profiles: [TAKING],
+      defaultProfile: 'taking',
+      hooks: hooksOf({ authorize }),
+    })
+    const names = altNames([2, 'ADMIN.Example.ORG.'], [2, 'admin.example.org'], [1, 'Ana@Example.ORG'])
+    const request = craftRequest({ attributes: [extensionRequest(names)] })
+    await expect(authority.sign({ request })).rejects.toBeInstanceOf(CsrNotAuthedError)
+    expect(seen).toEqual([{ dns: ['admin.example.org'], ip: [], email: ['Ana@example.org'], uri: [] }])
+  })
+
+  it('sees what is no name as it is, and no profile lets it through', async () => {
+    const seen: string[] = []
+    const authorize = ({ dns }: SubjectAltNames): Authorization => {
+      seen.push(...dns)
+      return { allow: true }
+    }
+    const { authority } = await testAuthority({
+      profiles: [TAKING],
+      defaultProfile: 'taking',
+      hooks: hooksOf({ authorize }),
+    })
+    const request = craftRequest({ attributes: [extensionRequest(altNames([2, 'a..example.org']))] })
+    await expect(authority.sign({ request })).rejects.toMatchObject({ field: 'subjectAltNames' })
+    expect(seen).toEqual(['a..example.org'])
   })
 
   it('sees what is known of a request', async () => {
@@ -229,6 +273,39 @@ describe('presign', () => {
     expect(issued.certificate.serialNumber).toHaveLength(34)
     expect(issued.certificate.publicKeyFingerprint).toBe(request.publicKeyFingerprint)
     expect(issued.certificate.extendedKeyUsage).toEqual(['clientAuth'])
+  })
+
+  it('cannot have octets changed that have been checked', async () => {
+    const profile = defineProfile({
+      ...TAKING,
+      extraExtensions: [OID],
+      check: ({ extensions }) => {
+        for (const { value } of extensions) value.fill(0xff)
+      },
+    })
+    const presign = (draft: CertificateDraft): void =>
+      void draft.extensions.push({ oid: OID, critical: false, value: NULL })
+    const { authority } = await testAuthority({
+      profiles: [profile],
+      defaultProfile: 'taking',
+      hooks: hooksOf({ presign }),
+    })
+    const { certificate } = await authority.sign({ request: await newRequest() })
+    expect(certificate.extensions.find(({ oid }) => oid === OID)?.value).toEqual(NULL)
+  })
+
+  it('cannot change what has been checked', async () => {
+    const kept: CertificateDraft[] = []
+    const profile = defineProfile({ ...TAKING, check: () => void kept[0]?.subject.splice(0, 1, ['CN', 'root']) })
+    const { authority } = await testAuthority({
+      profiles: [profile],
+      defaultProfile: 'taking',
+      hooks: hooksOf({ presign: (draft) => void kept.push(draft) }),
+    })
+    const issued = await authority.sign({ request: await newRequest(), subject: [['CN', 'Ana']] })
+    expect(kept[0]?.subject).toEqual([['CN', 'root']])
+    expect(String(issued.certificate.subject)).toBe('CN=Ana')
+    expect((await authority.get(issued.serialNumber))?.subject).toBe('CN=Ana')
   })
 
   it('that fails signs nothing', async () => {

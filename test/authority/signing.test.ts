@@ -5,11 +5,13 @@ import { generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { copyFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { CertificateAuthority } from '../../src/authority/certificate-authority.ts'
+import type { CertificateDraft } from '../../src/authority/draft.ts'
 import { openAuthorityDirectory } from '../../src/authority/identity-directory.ts'
 import { MemoryIssuedStore } from '../../src/authority/memory-issued-store.ts'
 import { defineProfile, type Profile } from '../../src/authority/profile.ts'
 import { CertificateRequest } from '../../src/certificate/certificate-request.ts'
 import { createCertificateRequest } from '../../src/certificate/certificate-request-create.ts'
+import { CsrNotAuthedError } from '../../src/errors.ts'
 import { DAY_MS, hooksOf, NOW, newRequest, testAuthority } from '../support/test-authority.ts'
 
 const GREEDY = {
@@ -265,6 +267,62 @@ describe('a profile', () => {
     const refused = authority.sign({ request: await newRequest(), clientHash: 'bad' })
     await expect(refused).rejects.toMatchObject({ code: 'ERR_TLACACOCA_AUTHORITY_HOOK_FAILED' })
     expect(seen).toEqual(['good CN,good', 'bad CN,bad'])
+  })
+})
+
+describe('the check of a profile', () => {
+  const NAMED = { ...BASE, names: { subject: ['CN'], alternatives: ['dns', 'ip'] } } as const
+
+  it('sees the names that are signed, however they were spelled', async () => {
+    const profile: Profile = {
+      ...NAMED,
+      check: ({ subjectAltNames }) => {
+        if (subjectAltNames.dns.includes('admin.example.org')) throw new CsrNotAuthedError('not that one')
+      },
+    }
+    const { authority } = await testAuthority({ profiles: [profile], defaultProfile: 'base' })
+    for (const name of ['admin.example.org', 'ADMIN.example.org', 'admin.example.org.']) {
+      const refused = authority.sign({ request: await newRequest(), subjectAltNames: { dns: [name] } })
+      await expect(refused, name).rejects.toThrow('not that one')
+    }
+    await authority.sign({ request: await newRequest(), subjectAltNames: { dns: ['ana.example.org'] } })
+  })
+
+  it.each<[string, (draft: CertificateDraft) => void]>([
+    ['the subject', (draft) => Object.assign(draft, { subject: [] })],
+    ['a field of it', (draft) => Object.assign(draft.subject[0] ?? {}, { 1: 'root' })],
+    ['the names', (draft) => draft.subjectAltNames.dns.push('www.bank.example')],
+    ['the uses', (draft) => draft.keyUsage.push('keyCertSign')],
+    ['the serial number', (draft) => Object.assign(draft, { serialNumber: '01' })],
+  ])('cannot change %s', async (_name, change) => {
+    const profile = { ...NAMED, check: (draft: Readonly<CertificateDraft>) => change(draft) }
+    const { authority } = await testAuthority({ profiles: [profile], defaultProfile: 'base' })
+    const refused = authority.sign({ request: await newRequest(), clientHash: 'f00d' })
+    await expect(refused).rejects.toMatchObject({
+      code: 'ERR_TLACACOCA_AUTHORITY_HOOK_FAILED',
+      cause: expect.any(TypeError),
+    })
+  })
+
+  it('cannot change the dates either, which cannot be frozen', async () => {
+    const check = (draft: Readonly<CertificateDraft>) => void draft.notAfter.setTime(NOW + 400 * DAY_MS)
+    const { authority } = await testAuthority({ profiles: [{ ...NAMED, check }], defaultProfile: 'base' })
+    const { certificate, serialNumber } = await authority.sign({ request: await newRequest() })
+    expect(certificate.notAfter).toEqual(new Date(NOW + DAY_MS))
+    expect((await authority.get(serialNumber))?.notAfter).toBe(NOW + DAY_MS)
+  })
+})
+
+describe('a type of a subject field', () => {
+  it('is there once, in whichever spelling', async () => {
+    const profile: Profile = { ...BASE, names: { subject: ['CN', '2.5.4.3'] } }
+    const { authority } = await testAuthority({ profiles: [profile], defaultProfile: 'base' })
+    const subject = [
+      ['CN', 'Ana'],
+      ['2.5.4.3', 'root'],
+    ] as const
+    const refused = authority.sign({ request: await newRequest(), subject })
+    await expect(refused).rejects.toMatchObject({ code: 'ERR_TLACACOCA_AUTHORITY_POLICY', field: 'subject' })
   })
 })
 
