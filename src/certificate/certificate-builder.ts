@@ -1,6 +1,6 @@
-// Puts certificates together. What is in them is encoded by `@peculiar/asn1-x509`, the schemas that `@peculiar/x509` is
-// made of; what holds the parts together (RFC 5280 section 4.1) is written here. The schemas would parse and encode every
-// part again to write the whole, which takes longer than both signatures of a request and its answer.
+// Puts certificates together. Extensions are encoded by `@peculiar/asn1-x509`, the schemas that `@peculiar/x509` is made
+// of; names, dates and what holds the parts together (RFC 5280 section 4.1) are written here. The schemas would parse and
+// encode every part again to write the whole, which takes longer than both signatures of a request and its answer.
 //
 // So each part goes in as its DER and stands in the certificate octet by octet: a name that was encoded once serves for a
 // thousand certificates, and a public key is certified as it came.
@@ -47,23 +47,14 @@ export async function loadCertificateBuilder(): Promise<CertificateBuilder> {
 export class CertificateBuilder {
   /** Makes the extensions. */
   readonly extensions: ExtensionMaker
-  readonly #convert: typeof Asn1.AsnConvert
-  readonly #x509: typeof X509
 
   constructor(asn1: typeof Asn1, x509: typeof X509) {
     this.extensions = new ExtensionMaker(asn1, x509)
-    this.#convert = asn1.AsnConvert
-    this.#x509 = x509
   }
 
   /** DER of a name: one attribute in each set, in this order; all of them UTF8String unless their type wants another. */
   name(attributes: readonly WritableAttribute[]): Uint8Array {
-    const { AttributeTypeAndValue, AttributeValue, Name, RelativeDistinguishedName } = this.#x509
-    const sets = attributes.map(({ oid: type, value: text, as = 'utf8String' }) => {
-      const value = new AttributeValue({ [as]: text })
-      return new RelativeDistinguishedName([new AttributeTypeAndValue({ type, value })])
-    })
-    return this.#encode(new Name(sets))
+    return element(TAG.sequence, ...attributes.map(encodeAttribute))
   }
 
   /**
@@ -80,7 +71,7 @@ export class CertificateBuilder {
       element(TAG.integer, serialNumber),
       algorithmIdentifier(signer),
       parts.issuer,
-      this.#validity(parts.validity),
+      encodeValidity(parts.validity),
       parts.subject,
       parts.spki,
       element(EXTENSIONS, element(TAG.sequence, ...parts.extensions.map(encodeExtension))),
@@ -97,26 +88,41 @@ export class CertificateBuilder {
     const signedPart = this.signedPart(parts, signer)
     return this.assemble(signedPart, signer, await signer.sign(signedPart))
   }
-
-  /** Writes UTCTime up to 2049 and GeneralizedTime from then on, as RFC 5280 section 4.1.2.5 wants. */
-  #validity(validity: Validity): Uint8Array {
-    return this.#encode(new this.#x509.Validity(validity))
-  }
-
-  #encode(value: object): Uint8Array {
-    return new Uint8Array(this.#convert.serialize(value))
-  }
 }
 
 /** DER of the AlgorithmIdentifier by which somebody signs. */
 export function algorithmIdentifier(signer: Signer): Uint8Array {
-  return element(TAG.sequence, oid(signer.algorithm), ...(signer.hasNullParameters ? [NULL] : []))
+  const known = ALGORITHM_IDENTIFIERS.get(signer)
+  if (known !== undefined) return known
+  const der = element(TAG.sequence, oid(signer.algorithm), ...(signer.hasNullParameters ? [NULL] : []))
+  ALGORITHM_IDENTIFIERS.set(signer, der)
+  return der
 }
+
+const ALGORITHM_IDENTIFIERS = new WeakMap<Signer, Uint8Array>()
 
 /** DER of what a certificate, a request and a list of revoked ones have in common: the signed part and its signature. */
 export function withSignature(signedPart: Uint8Array, signer: Signer, signature: Uint8Array): Uint8Array {
   const bits = element(TAG.bitString, NO_UNUSED_BITS, signature)
   return element(TAG.sequence, signedPart, algorithmIdentifier(signer), bits)
+}
+
+/** DER of a set of one attribute (section 4.1.2.4). */
+function encodeAttribute({ oid: type, value, as = 'utf8String' }: WritableAttribute): Uint8Array {
+  const text = element(TAG[as], Buffer.from(value, 'utf8'))
+  return element(TAG.set, element(TAG.sequence, oid(type), text))
+}
+
+function encodeValidity({ notBefore, notAfter }: Validity): Uint8Array {
+  return element(TAG.sequence, encodeTime(notBefore), encodeTime(notAfter))
+}
+
+/** DER of a Time: UTCTime up to 2049 and GeneralizedTime from then on, in whole seconds, as section 4.1.2.5 wants. */
+function encodeTime(date: Date): Uint8Array {
+  const digits = `${date.toISOString().slice(0, 19).replace(/[-:T]/g, '')}Z`
+  const year = date.getUTCFullYear()
+  const isShort = year >= 1950 && year < 2050
+  return element(isShort ? TAG.utcTime : TAG.generalizedTime, Buffer.from(isShort ? digits.slice(2) : digits, 'latin1'))
 }
 
 /** DER of one extension with its identifier. Section 4.1: what is not critical does not say so. */

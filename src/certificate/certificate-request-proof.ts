@@ -11,7 +11,7 @@ import type { RequestFacts } from './certificate-request-reader.ts'
 import { reasonOf, refusedKey } from './certificate-request-source.ts'
 import { integerBytes, readWhole, TAG } from './der.ts'
 import { element, oid } from './der-writer.ts'
-import { type KeyType, keyObjectOf, type PublicKeyInfo, RSA_ENCRYPTION, readParts } from './public-key.ts'
+import { type KeyType, keyObjectOf, type PublicKeyInfo, RSA_ENCRYPTION, readParts, UNCOMPRESSED } from './public-key.ts'
 import { smallExponentOf, weaknessOfKey, weaknessOfSignature } from './strength.ts'
 
 /**
@@ -76,7 +76,6 @@ function problemOfForm(spki: Uint8Array, key: PublicKeyInfo): string | null {
 }
 
 const NULL = element(TAG.null)
-const UNCOMPRESSED = 0x04
 
 // RFC 8032: the prime of the field, and the y of the points whose order divides the cofactor. There is one such x, or two
 // of them that differ in the sign, for each y.

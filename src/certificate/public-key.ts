@@ -123,8 +123,11 @@ export function keyObjectOf(spki: Uint8Array): KeyObject {
   }
 }
 
-/** By the way that takes Node least: on version 20 a SubjectPublicKeyInfo takes 0.1 ms, and these a tenth of it or less. */
-function importKey(spki: Uint8Array, { algorithm, type }: PublicKeyInfo): KeyObject {
+/**
+ * By the way that takes Node least: on version 20 a SubjectPublicKeyInfo takes 0.1 ms, a point on P-256 two thirds of that
+ * and the others a tenth or less.
+ */
+function importKey(spki: Uint8Array, { algorithm, type, curve }: PublicKeyInfo): KeyObject {
   if (algorithm === RSA_ENCRYPTION) {
     return createPublicKey({ key: Buffer.from(readParts(spki).key), format: 'der', type: 'pkcs1' })
   }
@@ -132,8 +135,18 @@ function importKey(spki: Uint8Array, { algorithm, type }: PublicKeyInfo): KeyObj
     const x = Buffer.from(readParts(spki).key).toString('base64url')
     return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
   }
+  if (curve === 'P-256') {
+    const point = Buffer.from(readParts(spki).key)
+    if (point[0] === UNCOMPRESSED) {
+      const [x, y] = [point.toString('base64url', 1, 33), point.toString('base64url', 33)]
+      return createPublicKey({ key: { kty: 'EC', crv: curve, x, y }, format: 'jwk' })
+    }
+  }
   return createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' })
 }
+
+/** @internal The first octet of a point that is written with both coordinates (SEC 1 section 2.3.3). */
+export const UNCOMPRESSED = 0x04
 
 /** Refuses the keys that are not for OpenSSL: kinds that nobody uses here, and curves whose points cannot be checked. */
 export function requireOrdinaryKey(key: PublicKeyInfo): void {
