@@ -261,6 +261,11 @@ function checkDates(
   if (begin.getTime() < earliest) throw policy('notBefore', `${begin.toISOString()} is too far in the past`)
   const longest = parseDuration(profile.validity.max).from(now)
   if (end > longest) throw policy('notAfter', `${end.toISOString()} is later than "${profile.name}" allows`)
+  // Unless it is the end of the authority that cuts it short.
+  const shortest = wholeSecond(parseDuration(profile.validity.min).from(now).getTime())
+  if (end < shortest && end < wholeSecond(issuer.notAfter.getTime())) {
+    throw policy('notAfter', `${end.toISOString()} is earlier than "${profile.name}" allows`)
+  }
   if (end > issuer.notAfter) throw policy('notAfter', `${end.toISOString()} is later than the end of the authority`)
   if (end <= begin || end <= now) throw policy('notAfter', `${end.toISOString()} is no end for what begins then`)
   return [begin, end]

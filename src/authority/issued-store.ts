@@ -69,6 +69,8 @@ export type BeginOutcome =
   | { readonly kind: 'serial_taken' }
   /** The key was compromised, or blocked for another reason. */
   | { readonly kind: 'key_blocked' }
+  /** The certificate that it renews is not `issued`, or not here. */
+  | { readonly kind: 'not_renewable' }
   /** The same request, for the same profile and client, has been answered by this one. */
   | { readonly kind: 'replayed'; readonly row: IssuedRow }
   /** The same request is being signed by somebody else right now. */
@@ -152,6 +154,7 @@ export interface IssuedFilter {
  * 6. `revoked` is final. Only what is `held` is released. No row is ever deleted.
  * 7. A key that is blocked begins nothing, and what was pending for it is given up. Revoking with the key revokes all that
  *    it has, pending or not, and blocks it.
+ *    A renewal begins only while what it renews is `issued`: not once it was held or revoked.
  * 8. Numbers of revocation lists only grow, also after a crash and between processes. A list has what was revoked or held
  *    when it was begun, but for what was on the last completed list already, and had expired before that list, and has
  *    expired by now.

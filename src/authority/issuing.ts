@@ -10,7 +10,9 @@ import {
   type CertificateBuilder,
   loadCertificateBuilder,
 } from '../certificate/certificate-builder.ts'
+import { comparableName } from '../certificate/distinguished-name.ts'
 import type { CertificateExtension } from '../certificate/extensions.ts'
+import { subjectKey } from '../certificate/issuance.ts'
 import { readSignatureAlgorithm } from '../certificate/signature-algorithm.ts'
 import { type Signer, signerFor } from '../certificate/signing.ts'
 import { AuthorityError } from '../errors.ts'
@@ -38,6 +40,7 @@ export class IssuingKey {
   readonly #hash: string | null
   readonly #publicKey: KeyObject
   readonly #issuerName: Uint8Array
+  readonly #comparableName: string
   readonly #authorityKeyIdentifier: CertificateExtension
   /** Extensions that many certificates have in common, by what they say. */
   readonly #common = new Map<string, CertificateExtension>()
@@ -50,6 +53,7 @@ export class IssuingKey {
     this.#hash = readSignatureAlgorithm(algorithmIdentifier(this.#signer)).hash
     this.#publicKey = certificate.publicKey()
     this.#issuerName = certificate.subjectDer
+    this.#comparableName = subjectKey(certificate)
     this.#authorityKeyIdentifier = builder.extensions.authorityKeyIdentifier(certificate)
   }
 
@@ -76,11 +80,17 @@ export class IssuingKey {
       readonly pathLength?: number
     },
   ): ReadyToSign {
+    const subject = this.#builder.name(draft.subject)
+    // It would count as self-issued, and paths have other rules for those (RFC 5280 section 6.1).
+    if (comparableName(subject, 'the subject') === this.#comparableName) {
+      const message = 'the certificate cannot be signed: subject: it is the name of the authority itself'
+      throw new AuthorityError('ERR_TLACACOCA_AUTHORITY_POLICY', message, { field: 'subject' })
+    }
     const signedPart = this.#builder.signedPart(
       {
         serialNumber,
         issuer: this.#issuerName,
-        subject: this.#builder.name(draft.subject),
+        subject,
         validity: { notBefore: draft.notBefore, notAfter: draft.notAfter },
         spki,
         extensions: this.#extensions(draft, spki, profile, pathLength),

@@ -4,6 +4,7 @@
 import type { Peer } from '../certificate/peer.ts'
 import { requireFunction, requireInteger, requireOptions } from '../internal/arguments.ts'
 import { type Clock, systemClock } from '../internal/clock.ts'
+import { TryWindows } from '../internal/try-windows.ts'
 import type { DenialReason, Middleware } from '../middleware/middleware.ts'
 import type { ClientAddress } from '../names/client-address.ts'
 import { targetFromParts } from '../names/request-target.ts'
@@ -72,8 +73,8 @@ export interface AuthorityLimiterOptions {
  * console.log(typeof handler)
  */
 export class MemoryAuthorityLimiter implements AuthorityLimiter {
-  readonly #addresses: Windows
-  readonly #clients: Windows
+  readonly #addresses: TryWindows
+  readonly #clients: TryWindows
 
   constructor(options: AuthorityLimiterOptions = {}) {
     requireOptions('options', options, ['perAddress', 'perClient', 'windowMs', 'maxSubjects', 'clock'])
@@ -84,8 +85,8 @@ export class MemoryAuthorityLimiter implements AuthorityLimiter {
     requireInteger('maxSubjects', maxSubjects, 1, 10_000_000)
     requireFunction('clock', clock)
     const shared = { windowMs, maxSubjects, clock }
-    this.#addresses = new Windows({ ...shared, limit: perAddress })
-    this.#clients = new Windows({ ...shared, limit: perClient })
+    this.#addresses = new TryWindows({ ...shared, limit: perAddress })
+    this.#clients = new TryWindows({ ...shared, limit: perClient })
   }
 
   take(attempt: SigningAttempt): SigningLimit {
@@ -125,45 +126,4 @@ export function limitByMiddleware(middleware: Middleware): AuthorityLimiter {
 function network(address: ClientAddress | null): string {
   if (address === null) return 'unknown'
   return address.family === 4 ? `4 ${address.w3}` : `6 ${address.w0} ${address.w1}`
-}
-
-interface WindowOptions {
-  readonly limit: number
-  readonly windowMs: number
-  readonly maxSubjects: number
-  readonly clock: Clock
-}
-
-class Windows {
-  readonly #options: WindowOptions
-  readonly #windows = new Map<string, { tries: number; readonly endsAt: number }>()
-
-  constructor(options: WindowOptions) {
-    this.#options = options
-  }
-
-  take(subject: string): SigningLimit {
-    const { limit, windowMs, maxSubjects, clock } = this.#options
-    const now = clock()
-    const known = this.#windows.get(subject)
-    // A clock that goes back must not make a window last longer than a window.
-    if (known === undefined || now >= known.endsAt || now < known.endsAt - windowMs) {
-      this.#windows.delete(subject)
-      if (this.#windows.size >= maxSubjects) this.#forgetFirst()
-      this.#windows.set(subject, { tries: 1, endsAt: now + windowMs })
-      return { allowed: true }
-    }
-    if (known.tries >= limit) {
-      return { allowed: false, retryAfterSeconds: Math.max(1, Math.ceil((known.endsAt - now) / 1000)) }
-    }
-    known.tries++
-    return { allowed: true }
-  }
-
-  #forgetFirst(): void {
-    for (const subject of this.#windows.keys()) {
-      this.#windows.delete(subject)
-      return
-    }
-  }
 }

@@ -55,6 +55,8 @@ export class MemoryIssuedStore implements IssuedStore {
   begin(row: NewIssued, replay: ReplayWindow | null): BeginOutcome {
     this.#requireOpen()
     if (this.#blockedKeys.has(row.publicKey)) return { kind: 'key_blocked' }
+    if (row.renewedFrom !== null && this.#rows.get(row.renewedFrom)?.status !== 'issued')
+      return { kind: 'not_renewable' }
     const earlier = replay === null ? undefined : this.#replayOf(row, replay)
     if (earlier !== undefined) {
       return earlier.status === 'pending' ? { kind: 'in_progress' } : { kind: 'replayed', row: earlier }

@@ -47,16 +47,17 @@ export async function renewalJob(
   if (!Peer.is(current)) throw new TypeError(`"current" expected the peer of a TLS connection, got ${show(current)}`)
   const { certificate } = current
   const row = await store.get(certificate.serialNumber)
-  if (row?.certificate?.equals(certificate) !== true) throw refused('unknown', 'this authority has not issued it')
-  if (row.status === 'revoked' || row.status === 'held') throw refused(row.status, `it is ${row.status}`)
+  if (row?.certificate?.equals(certificate) !== true) throw notRenewed('unknown', 'this authority has not issued it')
+  if (row.status === 'revoked' || row.status === 'held') throw notRenewed(row.status, `it is ${row.status}`)
   const profile = profiles.find(row.profile)
   requireRenewable(row, certificate, profile, now)
   const { renewal } = profile
   const keepsKey = request === null || request.publicKeyFingerprint === certificate.publicKeyFingerprint
   if (keepsKey && renewal.rekey === 'required') {
-    throw refused('rekey_required', 'it needs a new key; send a request for one')
+    throw notRenewed('rekey_required', 'it needs a new key; send a request for one')
   }
-  if (request !== null && renewal.rekey === 'never') throw refused('rekey_refused', 'it keeps its key; send no request')
+  if (request !== null && renewal.rekey === 'never')
+    throw notRenewed('rekey_refused', 'it keeps its key; send no request')
   if (request === null) requireStrongKey(certificate)
   return {
     profile,
@@ -81,14 +82,14 @@ function requireRenewable(
   now: Date,
 ): asserts profile is Renewable {
   if (profile === null || profile.renewal === null) {
-    throw refused('not_allowed', `certificates of the profile "${row.profile}" are not renewed`)
+    throw notRenewed('not_allowed', `certificates of the profile "${row.profile}" are not renewed`)
   }
   const from = renewAfter(certificate, profile)
-  if (now < from) throw refused('too_early', `it can be renewed from ${from.toISOString()} on`)
+  if (now < from) throw notRenewed('too_early', `it can be renewed from ${from.toISOString()} on`)
   const { graceAfterExpiry } = profile.renewal
   const grace = graceAfterExpiry === NO_GRACE ? 0 : lengthOf(graceAfterExpiry)
   if (now.getTime() > certificate.notAfter.getTime() + grace) {
-    throw refused('expired', `it ended at ${certificate.notAfter.toISOString()}; ask for a new one`)
+    throw notRenewed('expired', `it ended at ${certificate.notAfter.toISOString()}; ask for a new one`)
   }
 }
 
@@ -100,7 +101,8 @@ function requireStrongKey(certificate: Certificate): void {
   throw new CertificateRequestError('ERR_TLACACOCA_CSR_KEY_REFUSED', message)
 }
 
-function refused(reason: RenewalProblem, problem: string): AuthorityError {
+/** @internal */
+export function notRenewed(reason: RenewalProblem, problem: string): AuthorityError {
   const message = `the certificate is not renewed: ${problem}`
   return new AuthorityError('ERR_TLACACOCA_AUTHORITY_RENEWAL_REFUSED', message, { reason })
 }

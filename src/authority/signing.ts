@@ -23,7 +23,7 @@ import type { IssuedRow, IssuedStore, NewIssued } from './issued-store.ts'
 import type { IssuingKey } from './issuing.ts'
 import { type KeyFacts, refuseBlockedKey, requireKey } from './key-policy.ts'
 import type { ReadProfile } from './profile.ts'
-import { renewAfter } from './renewal.ts'
+import { notRenewed, renewAfter } from './renewal.ts'
 import { randomSerialNumber, readSerialNumber, type SerialNumberGenerator } from './serial-number.ts'
 import type { Requester, SigningContext } from './signing-context.ts'
 
@@ -155,6 +155,8 @@ export class Signing {
         case 'key_blocked':
           refuseBlockedKey()
           break
+        case 'not_renewable':
+          throw notRenewed('revoked', 'it was revoked or held meanwhile')
         case 'in_progress':
           throw busy()
         case 'serial_taken':

@@ -117,6 +117,7 @@ export class SqliteIssuedStore implements IssuedStore {
   begin(row: NewIssued, replay: ReplayWindow | null): Awaitable<BeginOutcome> {
     return this.#file.write((): BeginOutcome => {
       if (this.#isBlocked(row.publicKey)) return { kind: 'key_blocked' }
+      if (row.renewedFrom !== null && this.#row(row.renewedFrom)?.status !== 'issued') return { kind: 'not_renewable' }
       const earlier = replay === null ? undefined : this.#replayOf(row, replay)
       if (earlier?.status === 'pending') return { kind: 'in_progress' }
       if (earlier !== undefined) return { kind: 'replayed', row: this.#rowOf(earlier) }

@@ -3,7 +3,7 @@
 
 import type { Awaitable, IdentityStore } from '../identity/registry/identity-store.ts'
 import { IDENTITY_STORE_PROMISES } from './identity-store-promises.ts'
-import type { PromiseCheck } from './pin-store-contract.ts'
+import { type PromiseCheck, promiseChecks, runChecks } from './store-contract.ts'
 
 /** Users in some place that can be opened. */
 export interface IdentityStoreFixture {
@@ -29,24 +29,7 @@ export interface IdentityStoreFixture {
  * }
  */
 export function identityStorePromises(makeFixture: () => Awaitable<IdentityStoreFixture>): readonly PromiseCheck[] {
-  return Object.entries(IDENTITY_STORE_PROMISES).map(([name, promise]) => ({
-    name,
-    async check() {
-      const fixture = await makeFixture()
-      const opened: IdentityStore[] = []
-      const open = async (): Promise<IdentityStore> => {
-        const store = await fixture.open()
-        opened.push(store)
-        return store
-      }
-      try {
-        await promise(await open(), fixture.reopens ? open : null)
-      } finally {
-        for (const store of opened) await store.close()
-        await fixture.remove?.()
-      }
-    },
-  }))
+  return promiseChecks(IDENTITY_STORE_PROMISES, makeFixture)
 }
 
 /**
@@ -60,13 +43,5 @@ export function identityStorePromises(makeFixture: () => Awaitable<IdentityStore
  * await checkIdentityStore(() => ({ open: () => new MemoryIdentityStore(), reopens: false }))
  */
 export async function checkIdentityStore(makeFixture: () => Awaitable<IdentityStoreFixture>): Promise<void> {
-  const broken: Error[] = []
-  for (const { name, check } of identityStorePromises(makeFixture)) {
-    try {
-      await check()
-    } catch (cause) {
-      broken.push(new Error(`broken promise: ${name}`, { cause }))
-    }
-  }
-  if (broken.length > 0) throw new AggregateError(broken, broken.map((each) => each.message).join('\n'))
+  await runChecks(identityStorePromises(makeFixture))
 }

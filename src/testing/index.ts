@@ -4,6 +4,7 @@
 export { type FixedClock, fixedClock } from './fixed-clock.ts'
 export { checkIdentityStore, type IdentityStoreFixture, identityStorePromises } from './identity-store-contract.ts'
 export { checkIssuedStore, type IssuedStoreFixture, issuedStorePromises } from './issued-store-contract.ts'
-export { checkPinStore, type PinStoreFixture, type PromiseCheck, pinStorePromises } from './pin-store-contract.ts'
+export { checkPinStore, type PinStoreFixture, pinStorePromises } from './pin-store-contract.ts'
+export type { PromiseCheck } from './store-contract.ts'
 export { testPeer } from './test-peer.ts'
 export { type WirePair, type WirePairOptions, wirePair } from './wire-pair.ts'

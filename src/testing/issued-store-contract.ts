@@ -3,7 +3,7 @@
 
 import type { Awaitable, IssuedStore } from '../authority/issued-store.ts'
 import { ISSUED_STORE_PROMISES } from './issued-store-promises.ts'
-import type { PromiseCheck } from './pin-store-contract.ts'
+import { type PromiseCheck, promiseChecks, runChecks } from './store-contract.ts'
 
 /** Issued certificates in some place that can be opened. */
 export interface IssuedStoreFixture {
@@ -29,24 +29,7 @@ export interface IssuedStoreFixture {
  * }
  */
 export function issuedStorePromises(makeFixture: () => Awaitable<IssuedStoreFixture>): readonly PromiseCheck[] {
-  return Object.entries(ISSUED_STORE_PROMISES).map(([name, promise]) => ({
-    name,
-    async check() {
-      const fixture = await makeFixture()
-      const opened: IssuedStore[] = []
-      const open = async (): Promise<IssuedStore> => {
-        const store = await fixture.open()
-        opened.push(store)
-        return store
-      }
-      try {
-        await promise(await open(), fixture.reopens ? open : null)
-      } finally {
-        for (const store of opened) await store.close()
-        await fixture.remove?.()
-      }
-    },
-  }))
+  return promiseChecks(ISSUED_STORE_PROMISES, makeFixture)
 }
 
 /**
@@ -60,13 +43,5 @@ export function issuedStorePromises(makeFixture: () => Awaitable<IssuedStoreFixt
  * await checkIssuedStore(() => ({ open: () => new MemoryIssuedStore(), reopens: false }))
  */
 export async function checkIssuedStore(makeFixture: () => Awaitable<IssuedStoreFixture>): Promise<void> {
-  const broken: Error[] = []
-  for (const { name, check } of issuedStorePromises(makeFixture)) {
-    try {
-      await check()
-    } catch (cause) {
-      broken.push(new Error(`broken promise: ${name}`, { cause }))
-    }
-  }
-  if (broken.length > 0) throw new AggregateError(broken, broken.map((each) => each.message).join('\n'))
+  await runChecks(issuedStorePromises(makeFixture))
 }

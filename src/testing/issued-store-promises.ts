@@ -34,6 +34,7 @@ export const ISSUED_STORE_PROMISES: Record<string, (store: IssuedStore, reopen: 
     const odd = 'a "b" \u{1f512}\u0000'
     const texts = { profile: odd, clientHash: odd, subject: odd, requestedBy: odd, renewedFrom: serialOf('old') }
     const times = { notBefore: -SECOND, notAfter: 253_402_300_799_000, createdAt: START + 1 }
+    await issue(store, 'old')
     const { row } = await begin(store, 'ana', { ...texts, ...times })
     const begun = { status: 'pending', statusAt: START + 1, certificate: null, revocation: null }
     deepStrictEqual(plain(await store.get(row.serial)), { ...row, ...begun })
@@ -501,6 +502,25 @@ export const ISSUED_STORE_PROMISES: Record<string, (store: IssuedStore, reopen: 
       const left = (await allOf(store.list({ publicKey: keyOf(key) }))).filter((each) => each.status !== 'revoked')
       deepStrictEqual(left, [])
     }
+  },
+  '7 a renewal begins only while what it renews is issued': async (store, reopen) => {
+    const renewal = async (name: string) => (await prepare(name, { renewedFrom: serialOf('old') })).row
+    await expectKind(store.begin(await renewal('0'), null), 'not_renewable')
+    const { row, certificate } = await begin(store, 'old')
+    await expectKind(store.begin(await renewal('1'), null), 'not_renewable')
+    await store.complete(row.serial, certificate, START, null)
+    await store.hold(change('old'))
+    await expectKind(store.begin(await renewal('2'), null), 'not_renewable')
+    await store.release(change('old'))
+    await expectKind(store.begin(await renewal('3'), null), 'begun')
+    const stores = await severalOf(store, reopen)
+    const rows = await Promise.all(Array.from({ length: 12 }, (_, n) => renewal(`race ${n}`)))
+    const counts = await raceFor(stores, 12, async (each, n) =>
+      n === 6 ? each.revoke(revocation('old')) : each.begin(rows[n] ?? (await renewal('')), null),
+    )
+    strictEqual(counts.revoked, 1)
+    strictEqual((await allOf(store.list({ status: 'pending' }))).length, 1 + (counts.begun ?? 0))
+    await expectKind(store.begin(await renewal('4'), null), 'not_renewable')
   },
   '8 numbers of lists only grow, and no two are the same': async (store, reopen) => {
     const stores = await severalOf(store, reopen)

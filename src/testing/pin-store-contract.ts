@@ -3,6 +3,7 @@
 
 import type { Awaitable, PinStore } from '../tofu/pin-store.ts'
 import { PIN_STORE_PROMISES } from './pin-store-promises.ts'
+import { type PromiseCheck, promiseChecks, runChecks } from './store-contract.ts'
 
 /** Pins in some place that can be opened. */
 export interface PinStoreFixture {
@@ -12,14 +13,6 @@ export interface PinStoreFixture {
   readonly reopens: boolean
   /** Removes the pins. Every store has been closed by then. */
   remove?(): Awaitable<void>
-}
-
-/** One promise of an interface, and how to check it. */
-export interface PromiseCheck {
-  /** The number of the promise in the interface's comment, and what is checked of it. */
-  readonly name: string
-  /** Throws if the promise is broken. */
-  check(): Promise<void>
 }
 
 /**
@@ -36,24 +29,7 @@ export interface PromiseCheck {
  * }
  */
 export function pinStorePromises(makeFixture: () => Awaitable<PinStoreFixture>): readonly PromiseCheck[] {
-  return Object.entries(PIN_STORE_PROMISES).map(([name, promise]) => ({
-    name,
-    async check() {
-      const fixture = await makeFixture()
-      const opened: PinStore[] = []
-      const open = async (): Promise<PinStore> => {
-        const store = await fixture.open()
-        opened.push(store)
-        return store
-      }
-      try {
-        await promise(await open(), fixture.reopens ? open : null)
-      } finally {
-        for (const store of opened) await store.close()
-        await fixture.remove?.()
-      }
-    },
-  }))
+  return promiseChecks(PIN_STORE_PROMISES, makeFixture)
 }
 
 /**
@@ -67,13 +43,5 @@ export function pinStorePromises(makeFixture: () => Awaitable<PinStoreFixture>):
  * await checkPinStore(() => ({ open: () => new MemoryPinStore(), reopens: false }))
  */
 export async function checkPinStore(makeFixture: () => Awaitable<PinStoreFixture>): Promise<void> {
-  const broken: Error[] = []
-  for (const { name, check } of pinStorePromises(makeFixture)) {
-    try {
-      await check()
-    } catch (cause) {
-      broken.push(new Error(`broken promise: ${name}`, { cause }))
-    }
-  }
-  if (broken.length > 0) throw new AggregateError(broken, broken.map((each) => each.message).join('\n'))
+  await runChecks(pinStorePromises(makeFixture))
 }

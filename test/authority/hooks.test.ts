@@ -234,6 +234,11 @@ describe('presign', () => {
       'notAfter',
       (draft) => Object.assign(draft, { notAfter: new Date(NOW + 400 * DAY_MS) }),
     ],
+    [
+      'an end before the least that the profile has',
+      'notAfter',
+      (draft) => Object.assign(draft, { notAfter: new Date(NOW + 3_599_000) }),
+    ],
     ['an end before now', 'notAfter', (draft) => Object.assign(draft, { notAfter: new Date(NOW - 1000) })],
     ['an authority’s usage', 'keyUsage', (draft) => draft.keyUsage.push('keyCertSign')],
     ['no usage', 'keyUsage', (draft) => Object.assign(draft, { keyUsage: [] })],

@@ -124,6 +124,12 @@ describe('the suite finds a store that', () => {
       return outcome.kind === 'not_held' ? { kind: 'released' as const } : outcome
     }
   }
+  class Forgiving extends MemoryIssuedStore {
+    override begin(row: store.NewIssued, replay: store.ReplayWindow | null) {
+      const outcome = super.begin(row, replay)
+      return outcome.kind === 'not_renewable' ? super.begin({ ...row, renewedFrom: null }, replay) : outcome
+    }
+  }
   class Trusting extends MemoryIssuedStore {
     override blockKey() {}
   }
@@ -230,6 +236,11 @@ describe('the suite finds a store that', () => {
       broken: '5 what has been pending since before an instant',
     },
     { what: 'releases what is revoked', open: () => new Merciful(), broken: '6 what is revoked stays so' },
+    {
+      what: 'renews what was revoked',
+      open: () => new Forgiving(),
+      broken: '7 a renewal begins only while what it renews is issued',
+    },
     { what: 'forgets blocked keys', open: () => new Trusting(), broken: '7 a key that is blocked begins nothing' },
     {
       what: 'leaves the other certificates of a key',

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { CertificateAuthority } from '../../src/authority/certificate-authority.ts'
 import type { IssuedCertificate, SigningHooks } from '../../src/authority/hooks.ts'
 import type { Profile } from '../../src/authority/profile.ts'
 import { createCertificateRequest } from '../../src/certificate/certificate-request-create.ts'
@@ -98,6 +99,28 @@ describe('a renewal', () => {
     else await made.authority.revoke(old.serialNumber, { reason: 'superseded' })
     made.clock.now += 80 * DAY_MS
     await expect(renew(made, old)).rejects.toMatchObject(refusal(status))
+  })
+
+  it.each(['revoke', 'hold'] as const)('is refused if somebody can %s it while a hook is thinking', async (act) => {
+    const made = await testAuthority(OPTIONS)
+    const old = await member(made)
+    await made.authority.close()
+    made.clock.now += 80 * DAY_MS
+    const authority: CertificateAuthority = await made.reopen({
+      ...OPTIONS,
+      hooks: hooksOf({
+        async authorize() {
+          if (act === 'hold') await authority.hold(old.serialNumber)
+          else await authority.revoke(old.serialNumber, { reason: 'superseded' })
+          return { allow: true }
+        },
+      }),
+    })
+    await expect(renew({ authority }, old)).rejects.toMatchObject(refusal('revoked'))
+    await expect(renew({ authority }, old, await newRequest())).rejects.toMatchObject({
+      code: 'ERR_TLACACOCA_AUTHORITY_RENEWAL_REFUSED',
+    })
+    for await (const { serial } of authority.list()) expect(serial).toBe(old.serialNumber)
   })
 
   it('is refused to a certificate of another authority, though it has the same serial number', async () => {

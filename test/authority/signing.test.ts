@@ -115,6 +115,15 @@ describe('a certificate', () => {
     await expect(late).rejects.toMatchObject({ code: 'ERR_TLACACOCA_AUTHORITY_EXPIRING' })
   })
 
+  it.each(['ca.test', 'CA.Test', ' ca.test '])('is never called what its authority is called: %j', async (name) => {
+    const { authority } = await testAuthority()
+    const refused = authority.sign({ request: await newRequest(), subject: [['CN', name]] })
+    await expect(refused).rejects.toMatchObject({ code: 'ERR_TLACACOCA_AUTHORITY_POLICY', field: 'subject' })
+    const below = authority.signIntermediate({ request: await newRequest(), subject: [['CN', name]] })
+    await expect(below).rejects.toMatchObject({ code: 'ERR_TLACACOCA_AUTHORITY_POLICY', field: 'subject' })
+    for await (const row of authority.list()) expect.unreachable(row.serial)
+  })
+
   it('does not begin before its authority', async () => {
     const { authority } = await testAuthority()
     const { certificate } = await authority.sign({ request: await newRequest() })

@@ -50,11 +50,10 @@ const reason = fc.constantFrom('unspecified' as const, 'superseded' as const, 'k
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 5,
-    arbitrary: fc.record({ certificate, at, since: fc.option(at), isRenewal: fc.boolean() }).map(
+    arbitrary: fc.record({ certificate, at, since: fc.option(at), renewedFrom: fc.option(serial) }).map(
       (s): Step =>
         ({ store }) => {
-          const renewedFrom = s.isRenewal ? 'ab' : null
-          const row = { ...s.certificate.row, createdAt: s.at, renewedFrom }
+          const row = { ...s.certificate.row, createdAt: s.at, renewedFrom: s.renewedFrom }
           return store.begin(row, s.since === null ? null : { since: s.since })
         },
     ),

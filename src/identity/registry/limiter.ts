@@ -3,6 +3,7 @@
 
 import { requireFunction, requireInteger, requireOptions } from '../../internal/arguments.ts'
 import { type Clock, systemClock } from '../../internal/clock.ts'
+import { TryWindows } from '../../internal/try-windows.ts'
 import type { Awaitable } from './identity-store.ts'
 
 /** What somebody tries: to use a code, to recover an account, to be let in by its owner; or, as a user, to make a code. */
@@ -52,11 +53,7 @@ export interface MemoryLimiterOptions {
  * await registry.close()
  */
 export class MemoryIdentityLimiter implements IdentityLimiter {
-  readonly #windows = { certificate: new Map<string, Window>(), handle: new Map(), user: new Map() } as const
-  readonly #limits: { readonly certificate: number; readonly handle: number; readonly user: number }
-  readonly #windowMs: number
-  readonly #maxSubjects: number
-  readonly #clock: Clock
+  readonly #windows: Readonly<Record<LimitedTry['subject']['kind'], TryWindows>>
 
   constructor(options: MemoryLimiterOptions = {}) {
     requireOptions('options', options, ['perCertificate', 'perUser', 'windowMs', 'maxSubjects', 'clock'])
@@ -66,40 +63,15 @@ export class MemoryIdentityLimiter implements IdentityLimiter {
     requireInteger('windowMs', windowMs, 1, Number.MAX_SAFE_INTEGER)
     requireInteger('maxSubjects', maxSubjects, 1, 10_000_000)
     requireFunction('clock', clock)
-    this.#limits = { certificate: perCertificate, handle: perUser, user: perUser }
-    this.#windowMs = windowMs
-    this.#maxSubjects = maxSubjects
-    this.#clock = clock
+    const perSubject = (limit: number): TryWindows => new TryWindows({ limit, windowMs, maxSubjects, clock })
+    this.#windows = {
+      certificate: perSubject(perCertificate),
+      handle: perSubject(perUser),
+      user: perSubject(perUser),
+    }
   }
 
   take({ action, subject: { kind, id } }: LimitedTry): LimitDecision {
-    const now = this.#clock()
-    const windows: Map<string, Window> = this.#windows[kind]
-    const key = `${action} ${id}`
-    const known = windows.get(key)
-    // A clock that goes back must not make a window last longer than a window.
-    if (known === undefined || now >= known.endsAt || now < known.endsAt - this.#windowMs) {
-      windows.delete(key)
-      if (windows.size >= this.#maxSubjects) forgetFirst(windows)
-      windows.set(key, { tries: 1, endsAt: now + this.#windowMs })
-      return { allowed: true }
-    }
-    if (known.tries >= this.#limits[kind]) {
-      return { allowed: false, retryAfterSeconds: Math.max(1, Math.ceil((known.endsAt - now) / 1000)) }
-    }
-    known.tries++
-    return { allowed: true }
-  }
-}
-
-interface Window {
-  tries: number
-  readonly endsAt: number
-}
-
-function forgetFirst(windows: Map<string, Window>): void {
-  for (const key of windows.keys()) {
-    windows.delete(key)
-    return
+    return this.#windows[kind].take(`${action} ${id}`)
   }
 }

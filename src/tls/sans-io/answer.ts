@@ -16,6 +16,7 @@ import {
   NoLeafCertificateError,
 } from '../../errors.ts'
 import { show } from '../../internal/arguments.ts'
+import { isThenable } from '../../internal/thenable.ts'
 import type { MaybePromise } from './maybe-promise.ts'
 
 /**
@@ -125,8 +126,4 @@ function certificatesIn(value: unknown): readonly Certificate[] | null {
   if (!Array.isArray(value) && !(value instanceof Set)) return null
   const list: readonly unknown[] = [...value]
   return list.every((each) => each instanceof Certificate) ? list : null
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

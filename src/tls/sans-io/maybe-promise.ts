@@ -1,6 +1,8 @@
 // Values that may take their time. What is answered at once is acted on in the same turn, so that a connection whose
 // questions are all answered at once needs no turn of the event loop of its own.
 
+import { isThenable } from '../../internal/thenable.ts'
+
 export type MaybePromise<Value> = Value | Promise<Value>
 
 /**
@@ -19,6 +21,5 @@ export function andThen<Value, Result>(
  * take it for an answer would be to accept before anybody has decided.
  */
 export function settled(value: unknown): MaybePromise<void> {
-  const isThenable = typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
-  return isThenable ? Promise.resolve(value).then(() => {}) : undefined
+  return isThenable(value) ? Promise.resolve(value).then(() => {}) : undefined
 }

@@ -2,6 +2,7 @@
 
 import type { PeerCandidate, PeerVerifier, VerifierDecision } from '../../certificate/peer-verifier.ts'
 import { PeerRefusedError, TlacacocaError } from '../../errors.ts'
+import { isThenable } from '../../internal/thenable.ts'
 
 /** @internal The two kinds of decision. */
 export type Acceptance = Extract<VerifierDecision, { accept: true }>
@@ -42,10 +43,6 @@ export function refusalError(candidate: PeerCandidate, { reason, detail }: Refus
 
 function failed(detail: string): Refusal {
   return { accept: false, reason: 'verifier_failed', detail }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }
 
 /** The decision in this value, with nothing in it of another type than promised; null if it is none. */
