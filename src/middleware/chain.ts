@@ -2,6 +2,7 @@ import { requireFunction, requireOptions, requireString, show } from '../interna
 import { isThenable } from '../internal/thenable.ts'
 import {
   ALLOWED,
+  type Allowed,
   type DenialReason,
   type Denied,
   failure,
@@ -16,6 +17,8 @@ export interface ChainDecision<Reason extends string = DenialReason> {
   readonly middleware: string
   readonly request: MiddlewareRequest
   readonly result: MiddlewareResult<Reason | 'internal_error'>
+  /** The rule of that member that decided, or null if it names none. */
+  readonly rule: string | null
   /** How long the member took, in milliseconds, waiting included. */
   readonly durationMs: number
 }
@@ -139,10 +142,13 @@ export class MiddlewareChain<Reason extends string = DenialReason> implements Mi
     if (failed) this.#report(result.cause, facts)
     if (onDecision === undefined) return
     const durationMs = performance.now() - startMs
-    // A copy, since the original is what the caller will act on.
-    const told: Answer<Reason> = result.allowed === true ? ALLOWED : { ...result }
     callListener(
-      () => onDecision({ ...facts, result: told, durationMs }),
+      () => {
+        const rule = result.rule ?? null
+        // A copy, since the original is what the caller will act on.
+        const told: Answer<Reason> = result.allowed === true ? ALLOWED : { ...result }
+        return onDecision({ ...facts, result: told, rule, durationMs })
+      },
       (error) => this.#report(error, facts),
     )
   }
@@ -170,7 +176,7 @@ function requireMiddleware<Reason extends string>(member: unknown, index: number
 /** The answer of a member, if it is one: `allowed` exactly true, or exactly false with a reason. */
 function resultOf<Reason extends string>(answer: unknown): Answer<Reason> {
   if (typeof answer === 'object' && answer !== null && 'allowed' in answer) {
-    if (answer.allowed === true) return ALLOWED
+    if (answer.allowed === true) return answer as Allowed
     if (answer.allowed === false && 'denialReason' in answer && typeof answer.denialReason === 'string') {
       return answer as Denied<Reason>
     }

@@ -47,6 +47,8 @@ export interface MiddlewareRequest {
 /** The request may go on. */
 export interface Allowed {
   readonly allowed: true
+  /** Which rule said so, for logs and for people, where it was one: `allowList office: 192.0.2.0/24`. */
+  readonly rule?: string
 }
 
 /** The request must be refused. */
@@ -55,6 +57,11 @@ export interface Denied<Reason extends string = DenialReason> {
   readonly denialReason: Reason
   /** After how many whole seconds the same request would pass, if nothing else came. Only where that is known. */
   readonly retryAfterSeconds?: number
+  /**
+   * Which rule said so, for logs and for people, where it was one: `denyList spamhaus: 203.0.113.0/24`, `/club/`. It may be
+   * worked out only when it is read.
+   */
+  readonly rule?: string
   /** More about the reason, for logs and for people: `expired`, `not_yet_valid`. Open-ended; do not branch on it. */
   readonly detail?: string
   /** What failed, where the reason is `internal_error`. It is for the log of the server; never send it. */
