@@ -237,6 +237,10 @@ export class StoreError extends TlacacocaError {
     | 'ERR_TLACACOCA_STORE_FOREIGN'
     | 'ERR_TLACACOCA_STORE_NEWER'
     | 'ERR_TLACACOCA_STORE_CLOSED'
+    /** The names of hosts are kept as hashes, and what was asked for needs the names. */
+    | 'ERR_TLACACOCA_STORE_HASHED'
+    /** The names of hosts are to be kept as hashes, and the file has names in it already. */
+    | 'ERR_TLACACOCA_STORE_NOT_HASHED'
     | 'ERR_TLACACOCA_STORE_FAILED'
 
   constructor(code: StoreError['code'], message: string, options?: ErrorOptions) {
@@ -254,8 +258,14 @@ export interface FileProblem {
 
 /** A file to import has mistakes, or the store changed between the plan and its application. Nothing was changed. */
 export class ImportError extends TlacacocaError {
-  override readonly code: 'ERR_TLACACOCA_IMPORT_INVALID' | 'ERR_TLACACOCA_IMPORT_OUTDATED'
-  /** Every mistake found, in the order of the file. Empty when the plan was outdated. */
+  override readonly code:
+    | 'ERR_TLACACOCA_IMPORT_INVALID'
+    | 'ERR_TLACACOCA_IMPORT_OUTDATED'
+    /** The file is of no program that is known here. */
+    | 'ERR_TLACACOCA_IMPORT_FORMAT_UNKNOWN'
+    /** The file has lines of several programs, or of another than it was said to be of. */
+    | 'ERR_TLACACOCA_IMPORT_FORMAT_AMBIGUOUS'
+  /** Every mistake found, in the order of the file. Empty when it is not about lines. */
   readonly problems: readonly FileProblem[]
 
   constructor(
@@ -266,6 +276,39 @@ export class ImportError extends TlacacocaError {
   ) {
     super(message, options)
     this.code = code
+    this.problems = problems
+  }
+}
+
+/** A list of known hosts does not have the signature that it should have. Nothing was changed. */
+export class SignatureError extends TlacacocaError {
+  override readonly code = 'ERR_TLACACOCA_SIGNATURE_INVALID'
+  readonly reason: /** The signature is damaged, or no signature at all. */
+    | 'malformed'
+    /** It was made with another key than the one that was expected. */
+    | 'other_signer'
+    /** It does not fit the key that it names. */
+    | 'forged'
+    /** It is in order, and of another list, or of this one before it was changed. */
+    | 'other_list'
+
+  constructor(reason: SignatureError['reason'], message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.reason = reason
+  }
+}
+
+/** A list of addresses has mistakes, or is too short or too long to be one. Guards go on with the list that they have. */
+export class AddressListError extends TlacacocaError {
+  override readonly code = 'ERR_TLACACOCA_ADDRESS_LIST_INVALID'
+  /** The file, or what the text is called. */
+  readonly source: string
+  /** The mistakes, in the order of the list: the first hundred, if there are more. Empty if only its length is wrong. */
+  readonly problems: readonly FileProblem[]
+
+  constructor(message: string, source: string, problems: readonly FileProblem[] = [], options?: ErrorOptions) {
+    super(message, options)
+    this.source = source
     this.problems = problems
   }
 }

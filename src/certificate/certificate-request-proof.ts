@@ -11,6 +11,7 @@ import type { RequestFacts } from './certificate-request-reader.ts'
 import { reasonOf, refusedKey } from './certificate-request-source.ts'
 import { integerBytes, readWhole, TAG } from './der.ts'
 import { element, oid } from './der-writer.ts'
+import { problemOfEdwardsPoint } from './edwards-point.ts'
 import { type KeyType, keyObjectOf, type PublicKeyInfo, RSA_ENCRYPTION, readParts, UNCOMPRESSED } from './public-key.ts'
 import { smallExponentOf, weaknessOfKey, weaknessOfSignature } from './strength.ts'
 
@@ -69,35 +70,13 @@ function problemOfForm(spki: Uint8Array, key: PublicKeyInfo): string | null {
       return octets[0] === UNCOMPRESSED ? null : 'the EC key is a compressed point; write it uncompressed'
     case 'ed25519':
     case 'ed448':
-      return problemOfEdwardsPoint(octets, EDWARDS[key.type])
+      return problemOfEdwardsPoint(key.type, octets)
     case 'other':
       return `keys of the algorithm ${key.algorithm} are not certified; make one on P-256`
   }
 }
 
 const NULL = element(TAG.null)
-
-// RFC 8032: the prime of the field, and the y of the points whose order divides the cofactor. There is one such x, or two
-// of them that differ in the sign, for each y.
-const ED25519_PRIME = (1n << 255n) - 19n
-const ED448_PRIME = (1n << 448n) - (1n << 224n) - 1n
-const ORDER_8 = 0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7n
-const EDWARDS = {
-  ed25519: {
-    prime: ED25519_PRIME,
-    smallOrder: [0n, 1n, ED25519_PRIME - 1n, ORDER_8, ED25519_PRIME - ORDER_8] as readonly bigint[],
-  },
-  ed448: { prime: ED448_PRIME, smallOrder: [0n, 1n, ED448_PRIME - 1n] as readonly bigint[] },
-} as const
-
-/** RFC 8032 sections 5.1.2 and 5.2.2: y in little-endian order, below the prime, and the sign of x as the last bit. */
-function problemOfEdwardsPoint(octets: Uint8Array, { prime, smallOrder }: (typeof EDWARDS)[keyof typeof EDWARDS]) {
-  const bigEndian = Buffer.from(octets).reverse()
-  bigEndian[0] = (bigEndian[0] ?? 0) & 0x7f
-  const y = BigInt(`0x${bigEndian.toString('hex')}`)
-  if (y >= prime) return 'the Edwards key is not written as its kind is'
-  return smallOrder.includes(y) ? 'the Edwards key is a point of small order, with which everybody can sign' : null
-}
 
 /** How a request can be signed, and by which kind of key. */
 interface Scheme {

@@ -4,6 +4,7 @@ import { type Member, requireDistinct, requireReadable } from './chain-members.t
 import type { Rules } from './chain-options.ts'
 import { requireSound } from './chain-rules.ts'
 import { isIssuedBy, isSelfSigned, issuerKey, subjectKey } from './issuance.ts'
+import { isRotation } from './rotation-name.ts'
 
 /**
  * Certificates that are each fit to be used, and who issued whom among them. Signatures are verified once each, and only
@@ -65,10 +66,16 @@ export class Family {
     return this.members.filter((each) => !claimsAuthority(each.certificate) && !this.#issuesAnother(each))
   }
 
-  /** Leaves by the exception: self-signed and marked as authorities, and issued none of the others either. */
+  /**
+   * Leaves by the exception: self-signed, or signed by the former key of the same server, and marked as authorities, and
+   * issued none of the others either.
+   */
   markedLeaves(among: Iterable<Member>): Member[] {
     return [...among].filter(
-      (each) => claimsAuthority(each.certificate) && this.isSelfSigned(each) && !this.#issuesAnother(each),
+      (each) =>
+        claimsAuthority(each.certificate) &&
+        (this.isSelfSigned(each) || isRotation(each.certificate)) &&
+        !this.#issuesAnother(each),
     )
   }
 }

@@ -18,6 +18,7 @@ import {
   signatureRefusal,
   subjectOf,
 } from './path-rules.ts'
+import { isRotation } from './rotation-name.ts'
 import { smallExponentOf } from './strength.ts'
 import { placeText } from './strict-pem.ts'
 
@@ -66,7 +67,8 @@ export function requireFitChain(chain: readonly [Member, ...Member[]], rooted: b
   const certificates = chain.map(({ certificate }) => certificate)
   for (const [index, member] of chain.entries()) {
     const { certificate } = member
-    if (index > 0) {
+    const below = certificates[index - 1]
+    if (below !== undefined && !isRotation(below)) {
       refuse(member, authorityRefusal(certificate), 'an issuer needs CA:TRUE, and keyCertSign if it lists key usages')
       refuse(member, lengthRefusal(certificate, certificates.slice(0, index)), 'it cannot issue through so many others')
     }

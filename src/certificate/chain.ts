@@ -8,6 +8,7 @@
 //    signature must verify. Versions 1 and 2 cannot say that they are authorities, and count as none.
 // 2. The exception for the small web: where there is no such leaf, a self-signed certificate that is marked as an
 //    authority is one, if its key is here and it issued none of the others. That is what `openssl req -x509` makes.
+//    What a server had before it took a new key counts as authority for its next certificate, and for nothing else.
 // 3. Everything else must be above a leaf, and there is one way up only. The order in which the certificates came in
 //    never matters to what comes out.
 
@@ -24,6 +25,7 @@ import { type Keyed, ownersOf, type PlacedKey, requireKeysOfLeaves } from './cha
 import { describe, describeAll, factsAbout, type Member } from './chain-members.ts'
 import type { Rules } from './chain-options.ts'
 import { requireFitChain, requireOwnSignature } from './chain-rules.ts'
+import { isRotation } from './rotation-name.ts'
 
 /** A leaf with its key, and everything above it that is known: leaf first. */
 export interface Assembled {
@@ -118,8 +120,10 @@ function finish(family: Family, leaf: Member, keyed: Keyed): Assembled {
     )
   }
   const members = wayUp(family, leaf)
-  const top = members.at(-1) ?? leaf
-  return { members, rooted: top !== leaf && family.isSelfSigned(top), key: key.key }
+  const [top = leaf, below] = members.toReversed()
+  // What the server had before is there to be sent: clients know it as a server and not as a root.
+  const isRoot = below !== undefined && family.isSelfSigned(top) && !isRotation(below.certificate)
+  return { members, rooted: isRoot, key: key.key }
 }
 
 /** From a leaf to the last authority that is known. */

@@ -30,7 +30,8 @@ export type FingerprintSubject = 'certificate' | 'public-key'
 /** The spellings that {@link formatFingerprint} writes and {@link parseFingerprint} reads. */
 export type FingerprintStyle = (typeof STYLES)[number]
 
-const STYLES = [
+/** @internal */
+export const STYLES = [
   'canonical',
   'hex',
   'hex-upper',

@@ -3,6 +3,13 @@
 export { type Endpoint, endpointFrom, parseEndpoint } from '../names/endpoint.ts'
 export type { AlternativeNames } from './alternative-names.ts'
 export { Certificate, type CertificateInput, type CertificateValidity } from './certificate.ts'
+export {
+  type CertificateEnvironment,
+  type CertificateEnvironmentOptions,
+  type CertificateVariable,
+  certificateEnvironment,
+  scriptEnvironment,
+} from './certificate-environment.ts'
 export { CertificateRequest } from './certificate-request.ts'
 export {
   type CertificateRequestOptions,
@@ -29,10 +36,15 @@ export {
   isFingerprint,
   parseFingerprint,
 } from './fingerprint.ts'
+export { type DrawingOptions, drawFingerprint } from './fingerprint-drawing.ts'
+export { fingerprintToQrText, parseFingerprintQrText } from './fingerprint-qr.ts'
+export { fingerprintToTlsaRecord, parseTlsaRecord, type TlsaOptions } from './fingerprint-tlsa.ts'
+export { fingerprintToWords, parseFingerprintWords } from './fingerprint-words.ts'
 export { type GeneratedCertificate, generateSelfSignedCertificate } from './generate.ts'
 export type { CertificateUsage, GenerateOptions, KeyKind } from './generate-options.ts'
 export { type HostnameOptions, isCertificateValidForHostname } from './hostname.ts'
 export { type CertificateInfo, getCertificateInfo } from './info.ts'
+export type { IssuanceChecker, IssuanceStatus } from './issuance-checker.ts'
 export { type ChainWarning, KeyedChain } from './keyed-chain.ts'
 export {
   type FingerprintOptions,
@@ -60,8 +72,10 @@ export { type Pkcs12Identity, type Pkcs12WriteOptions, writePkcs12 } from './pkc
 export { decryptPrivateKey, encryptPrivateKey, loadPrivateKey, type PrivateKeySource } from './private-key.ts'
 export type { KeyDerivation } from './private-key-encryption.ts'
 export type { KeyType } from './public-key.ts'
+export type { PublishedFingerprint } from './published-fingerprint.ts'
 export { type RenewedCertificate, type RenewOptions, renewCertificate } from './renew.ts'
 export type { RevocationChecker, RevocationReason, RevocationStatus } from './revocation-checker.ts'
+export { type RotatedCertificate, type RotateOptions, rotateCertificate } from './rotate-certificate.ts'
 export { type CertificateFiles, type SaveOptions, saveCertificateFiles } from './save.ts'
 export type { SignatureAlgorithm } from './signature-algorithm.ts'
 export type { CertificateSource } from './source.ts'

@@ -8,6 +8,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { CertificateError } from '../errors.ts'
 import { type DerElement, integerBytes, malformed, oidOf, readWhole, TAG, wholeOctets } from './der.ts'
+import { problemOfEdwardsPoint } from './edwards-point.ts'
 
 /** The kinds of key that are told apart. `rsa` includes keys that are restricted to RSASSA-PSS. */
 export type KeyType = 'ec' | 'rsa' | 'ed25519' | 'ed448' | 'other'
@@ -116,6 +117,10 @@ export function readParts(spki: Uint8Array): PublicKeyParts {
 export function keyObjectOf(spki: Uint8Array): KeyObject {
   const info = readPublicKeyInfo(spki)
   requireOrdinaryKey(info)
+  if (info.type === 'ed25519' || info.type === 'ed448') {
+    const problem = problemOfEdwardsPoint(info.type, readParts(spki).key)
+    if (problem !== null) throw malformed(problem)
+  }
   try {
     return importKey(spki, info)
   } catch (cause) {

@@ -11,12 +11,18 @@ import { EXTENSION } from './extensions.ts'
 import type { Fingerprint } from './fingerprint.ts'
 import { readValidity } from './generate-options.ts'
 import type { Passphrase } from './passphrase.ts'
+import { certificatesInPem } from './pem.ts'
 import { matchesCertificate, type PrivateKeySource, toPrivateKey } from './private-key.ts'
+import { isRotation } from './rotation-name.ts'
 import { signerFor } from './signing.ts'
+import { isDer, textOf } from './source.ts'
 
 /** What to renew, and for how long. */
 export interface RenewOptions {
-  /** A self-signed certificate, of any maker. */
+  /**
+   * A self-signed certificate, of any maker, or one that `rotateCertificate` made. Of PEM with several in it, as servers
+   * show them, the first one is meant.
+   */
   readonly certificate: CertificateInput
   /** Its private key: PEM, DER or Node's key object. */
   readonly privateKey: PrivateKeySource | KeyObject
@@ -42,9 +48,9 @@ export interface RenewedCertificate {
 }
 
 /**
- * Renews a self-signed certificate: the key, the subject (octet by octet), the alternative names, the usages and all
- * other extensions stay; the serial number, the dates and so the fingerprint are new. The new one is of version 3 and
- * names no authority key, whatever the old one did.
+ * Renews a self-signed certificate, or one that the server's former key signed, which becomes self-signed: the key, the
+ * subject (octet by octet), the alternative names, the usages and all other extensions stay; the serial number, the dates
+ * and so the fingerprint are new. The new one is of version 3 and names no authority key, whatever the old one did.
  *
  * Clients that pinned the old certificate will ask about the new one unless they accept the same key.
  *
@@ -69,8 +75,8 @@ export async function renewCertificate(options: RenewOptions): Promise<RenewedCe
     throw new TypeError(`"options" expected an object, got ${show(options)}`)
   }
   const validity = readValidity(options, options.clock ?? systemClock)
-  const old = Certificate.from(options.certificate)
-  if (!old.isSelfIssued) throw unsupported('it was issued by somebody else, who alone can renew it')
+  const old = firstOf(options.certificate)
+  requireOwn(old, 'renewed')
   const key = await toPrivateKey(options.privateKey, { passphrase: options.passphrase })
   if (!matchesCertificate(key, old)) {
     throw new PrivateKeyError('ERR_TLACACOCA_KEY_MISMATCH', 'the private key is not that of the certificate')
@@ -82,7 +88,7 @@ export async function renewCertificate(options: RenewOptions): Promise<RenewedCe
   const spki = old.subjectPublicKeyInfo
   const builder = await loadCertificateBuilder()
   const name = old.subjectDer
-  requireText(old)
+  requireText(old, 'renewed')
   const parts = {
     issuer: name,
     subject: name,
@@ -95,16 +101,31 @@ export async function renewCertificate(options: RenewOptions): Promise<RenewedCe
   return { certificate, certificatePem: certificate.toPem(), fingerprint: certificate.fingerprint }
 }
 
-/** A name that is no text (broken UTF-8, half a character) would go on for another term. */
-function requireText(certificate: Certificate): void {
+/** @internal The certificate that is meant, which the key must fit. */
+export function firstOf(input: CertificateInput): Certificate {
+  const text = typeof input === 'string' ? input : input instanceof Uint8Array && !isDer(input) ? textOf(input) : null
+  const [first, ...others] = text === null ? [] : certificatesInPem(text)
+  return Certificate.from(first === undefined || others.length === 0 ? input : first)
+}
+
+/** @internal Whoever issued a certificate has a say in what comes after it; here that must be the server itself. */
+export function requireOwn(certificate: Certificate, what: Remade): void {
+  if (certificate.isSelfIssued || isRotation(certificate)) return
+  throw unsupported('it was issued by somebody else, who alone can make the next one', what)
+}
+
+/** @internal A name that is no text (broken UTF-8, half a character) would go on for another term. */
+export function requireText(certificate: Certificate, what: Remade): void {
   try {
     certificate.subject.toString()
   } catch (cause) {
-    throw unsupported('its name is no proper text', { cause })
+    throw unsupported('its name is no proper text', what, { cause })
   }
 }
 
-function unsupported(problem: string, options?: ErrorOptions): CertificateError {
-  const message = `the certificate cannot be renewed: ${problem}`
+type Remade = 'renewed' | 'rotated'
+
+function unsupported(problem: string, what: Remade, options?: ErrorOptions): CertificateError {
+  const message = `the certificate cannot be ${what}: ${problem}`
   return new CertificateError('ERR_TLACACOCA_CERTIFICATE_UNSUPPORTED', message, options)
 }

@@ -4,6 +4,8 @@ import { Certificate } from './certificate.ts'
 import { certificateAt, type Member, requireDistinct, requireReadable } from './chain-members.ts'
 import { refuse, requireKey, requireOwnSignature, requireUnderstood } from './chain-rules.ts'
 import { isSelfSigned } from './issuance.ts'
+import type { IssuanceChecker, IssuanceStatus } from './issuance-checker.ts'
+import { IssuedPaths } from './issued-paths.ts'
 import { authorityRefusal, datesRefusal } from './path-rules.ts'
 import { textOf } from './source.ts'
 import { type PlacedBlock, requireLabels, strictBlocks } from './strict-pem.ts'
@@ -38,8 +40,9 @@ let readAuthorities: (store: TrustStore) => readonly Certificate[]
  * const club = TrustStore.fromPem(await readFile('club-ca.pem', 'utf8'))
  * console.log(club.size)
  */
-export class TrustStore {
+export class TrustStore implements IssuanceChecker {
   readonly #authorities: readonly Certificate[]
+  readonly #paths: IssuedPaths
 
   /**
    * @param certificates - A list or a set of certificates.
@@ -54,6 +57,7 @@ export class TrustStore {
       options === ALREADY_CHECKED ? [...certificates] : checked(membersOf(certificates), options),
     )
     if (this.#authorities.length === 0) throw nobody()
+    this.#paths = new IssuedPaths(this.#authorities)
     Object.freeze(this)
   }
 
@@ -92,6 +96,21 @@ export class TrustStore {
   /** How many certificates are in it. */
   get size(): number {
     return this.#authorities.length
+  }
+
+  /**
+   * Whether a client's certificate was issued by one of these authorities, at that instant (RFC 5280, as `validatePath` has
+   * it; revocation is not checked). Signatures that were verified are not verified again for the same certificates; dates are.
+   *
+   * @param chain - What the client sent, its own certificate first.
+   * @throws {TypeError | RangeError} If `chain` is no list of certificates or `at` no valid Date.
+   */
+  issuanceOf(chain: readonly Certificate[], at: Date): IssuanceStatus {
+    requireDate('at', at)
+    if (!Array.isArray(chain) || !chain.every((each: unknown) => each instanceof Certificate)) {
+      throw new TypeError(`"chain" expected a list of certificates, got ${show(chain)}`)
+    }
+    return this.#paths.judge(chain, at)
   }
 
   static {

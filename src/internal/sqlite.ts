@@ -2,8 +2,11 @@
 //
 // Opening. A file is ours only if its header has our application id. We never adopt an empty or a foreign database: a
 // new one is built in memory and put in place whole (`writeFileAtomic`), so a file without our id is never one of ours
-// in the making, and a file that was truncated to nothing is an error and not a fresh start. The header is looked at
-// without SQLite, because SQLite may already write (recover a journal) when it looks.
+// in the making, and a file that was truncated to nothing is an error and not a fresh start. See `sqlite-header.ts` for
+// how it is looked at.
+//
+// Migrating. An older file is brought up to date in one transaction, after a copy of it was put beside it. Where that
+// is not possible, what is opened is a snapshot, and the file is as it was.
 //
 // Waiting. SQLite's `busy_timeout` puts the whole thread to sleep, so it is 0. What finds the file locked is tried again
 // later, with random pauses, until a deadline; the event loop is free in between.
@@ -12,14 +15,23 @@
 // made, and there is no log with unmerged pages, a copy of the file in memory answers. It is a snapshot.
 
 import { statSync } from 'node:fs'
-import { open, readFile, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Database } from 'better-sqlite3'
 import { FileError, StoreError } from '../errors.ts'
 import { show } from './arguments.ts'
 import { ensurePrivateDirectory, writeFileAtomic } from './atomic-file.ts'
-import { type SqliteCause, sqliteCause, storeError } from './sqlite-errors.ts'
+import { backUp, backupPath } from './sqlite-backup.ts'
+import { isObstacle, type SqliteCause, sqliteCause, storeError } from './sqlite-errors.ts'
+import {
+  hasUnmergedLog,
+  JOURNAL_MODE_AT,
+  ROLLBACK_JOURNAL,
+  readSqliteFile,
+  readSqliteHeader,
+  type SqliteHeader,
+  WRITE_AHEAD_LOG,
+} from './sqlite-header.ts'
 
 /** What a database of ours looks like. */
 export interface SqliteSchema {
@@ -29,6 +41,8 @@ export interface SqliteSchema {
   readonly applicationId: number
   /** SQL scripts: the first creates version 1, each further one adds to it. `user_version` counts them. */
   readonly migrations: readonly string[]
+  /** Whether what is deleted is overwritten, so that it cannot be read in the file afterwards. Default false. */
+  readonly overwritesDeleted?: boolean
 }
 
 export interface SqliteOptions {
@@ -43,18 +57,20 @@ export async function openSqlite(path: string, schema: SqliteSchema, options: Sq
   if (path !== path.trim() || path.includes('\0')) {
     throw new RangeError(`"path" expected a name without spaces at its ends, got ${show(path)}`)
   }
-  if (!(await inspect(path, schema))) {
+  let look = inspect(path, schema)
+  if (look === 'missing') {
     await create(path, schema)
     // Somebody else may have been faster, so what is there now is looked at like any other file.
-    await inspect(path, schema)
+    look = inspect(path, schema)
   }
   const lockTimeoutMs = options.lockTimeoutMs ?? 5000
-  const connect = await connector()
+  const connect = await connector(schema)
   try {
     return await retryWhileLocked(what, lockTimeoutMs, () => {
       const db = connect(path)
       try {
-        migrate(db, path, schema)
+        if (look === 'in_use') requireOurs(headerOf(db), path, schema)
+        migrate(db, path, schema, () => connect(path))
         requireWholePages(db, path, schema)
         return new SqliteFile({ db, what, lockTimeoutMs, connect: () => connect(path), degraded: null })
       } catch (error) {
@@ -65,10 +81,13 @@ export async function openSqlite(path: string, schema: SqliteSchema, options: Sq
   } catch (error) {
     const reason = whyUnwritable(error)
     if (reason === null) throw error
-    const copy = await copyOf(path)
+    // What kept the file itself from being opened is the better reason.
+    const copy = copyOf(path)
     if (copy === null) throw error
     const db = connect(copy)
-    if (versionOf(db) !== schema.migrations.length) {
+    try {
+      migrate(db, path, schema, null)
+    } catch {
       db.close()
       throw error
     }
@@ -177,6 +196,32 @@ export class SqliteFile {
     return db
   }
 
+  /**
+   * Writes the file anew without what was deleted from it, and empties its log: neither has a trace of that afterwards.
+   * Blocks for as long as it takes to write the whole file once.
+   *
+   * @returns false if there was no room for that, or if a program that reads kept the old pages from being dropped.
+   */
+  async erase(): Promise<boolean> {
+    this.requireWritable()
+    const db = await this.connect()
+    try {
+      await this.attempt(() => db?.exec('VACUUM'))
+      await this.attempt(() => {
+        const outcome = db?.prepare<[], { busy: number }>('PRAGMA wal_checkpoint(TRUNCATE)').get()
+        if (outcome?.busy !== 0) throw busyError()
+      })
+      return true
+    } catch (error) {
+      this.requireOpen()
+      const failure = this.failure(error)
+      if (isObstacle(failure)) return false
+      throw failure
+    } finally {
+      this.disconnect(db)
+    }
+  }
+
   /** Closes a connection that `connect` gave. */
   disconnect(db: Database | null): void {
     if (db === null) return
@@ -207,74 +252,84 @@ async function retryWhileLocked<T>(what: SqliteCause, timeoutMs: number, work: (
   }
 }
 
+/** What SQLite throws for a lock, where it reports one as a result instead. */
+function busyError(): Error {
+  return Object.assign(new Error('the log is in use'), { code: 'SQLITE_BUSY' })
+}
+
 type Connect = (source: string | Buffer) => Database
 
-async function connector(): Promise<Connect> {
+async function connector(schema: SqliteSchema): Promise<Connect> {
   const { default: SQLite } = await import('better-sqlite3')
   return (source) => {
     const db = new SQLite(source, { timeout: 0, fileMustExist: typeof source === 'string' })
-    // With WAL, NORMAL keeps the file whole whatever happens and may lose the last moments in a power cut. `write` asks
-    // for more. A schema in the file may not call functions; a damaged page is found when it is read, not when used.
-    db.pragma('synchronous = NORMAL')
-    db.pragma('trusted_schema = OFF')
-    db.pragma('cell_size_check = ON')
-    return db
-  }
-}
-
-const HEADER_LENGTH = 100
-const MAGIC = Buffer.from('SQLite format 3\0', 'latin1')
-
-/** Looks at the file without SQLite, and throws unless it is ours. False if there is none. */
-async function inspect(path: string, schema: SqliteSchema): Promise<boolean> {
-  const header = await readHeader(path, schema)
-  if (header === null) return false
-  const named = `the ${schema.name} ${path}`
-  if (header.length === 0) {
-    const message = `${named} is an empty file, which it never is; restore it, or remove it to start anew`
-    throw new StoreError('ERR_TLACACOCA_STORE_CORRUPT', message)
-  }
-  if (header.length < HEADER_LENGTH || !header.subarray(0, MAGIC.length).equals(MAGIC)) {
-    throw new StoreError('ERR_TLACACOCA_STORE_CORRUPT', `${named} is damaged, or no database at all`)
-  }
-  // https://sqlite.org/fileformat.html section 1.3: the user version at 60, the application id at 68.
-  if (header.readUInt32BE(68) !== schema.applicationId) {
-    throw new StoreError(
-      'ERR_TLACACOCA_STORE_FOREIGN',
-      `${path} is the database of another program, not a ${schema.name}`,
-    )
-  }
-  requireKnownVersion(header.readUInt32BE(60), path, schema)
-  return true
-}
-
-async function readHeader(path: string, schema: SqliteSchema): Promise<Buffer | null> {
-  try {
-    const handle = await open(path, 'r')
     try {
-      const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEADER_LENGTH), 0, HEADER_LENGTH, 0)
-      return buffer.subarray(0, bytesRead)
-    } finally {
-      await handle.close()
+      // With WAL, NORMAL keeps the file whole whatever happens and may lose the last moments in a power cut. `write` asks
+      // for more. A schema in the file may not call functions; a damaged page is found when it is read, not when used.
+      db.pragma('synchronous = NORMAL')
+      db.pragma('trusted_schema = OFF')
+      db.pragma('cell_size_check = ON')
+      if (schema.overwritesDeleted === true) db.pragma('secure_delete = ON')
+      return db
+    } catch (error) {
+      // The first of them reads the file. One that cannot be read is not to be kept open either.
+      db.close()
+      throw error
     }
+  }
+}
+
+/** Looks at the file, and throws unless it is ours. What this process has in use is to be looked at by `requireOurs`. */
+function inspect(path: string, schema: SqliteSchema): 'missing' | 'ours' | 'in_use' {
+  let header: SqliteHeader
+  try {
+    header = readSqliteHeader(path)
   } catch (error) {
-    if (isMissing(error)) return null
     throw new StoreError('ERR_TLACACOCA_STORE_FAILED', `cannot read the ${schema.name} ${path}`, { cause: error })
   }
+  const named = `the ${schema.name} ${path}`
+  switch (header.kind) {
+    case 'missing':
+    case 'in_use':
+      return header.kind
+    case 'empty': {
+      const message = `${named} is an empty file, which it never is; restore it, or remove it to start anew`
+      throw new StoreError('ERR_TLACACOCA_STORE_CORRUPT', message)
+    }
+    case 'damaged':
+      throw new StoreError('ERR_TLACACOCA_STORE_CORRUPT', `${named} is damaged, or no database at all`)
+    case 'database':
+      requireOurs(header, path, schema)
+      return 'ours'
+  }
+}
+
+type DatabaseHeader = Pick<Extract<SqliteHeader, { kind: 'database' }>, 'applicationId' | 'userVersion'>
+
+function requireOurs({ applicationId, userVersion }: DatabaseHeader, path: string, schema: SqliteSchema): void {
+  if (applicationId !== schema.applicationId) {
+    const message = `${path} is the database of another program, not a ${schema.name}`
+    throw new StoreError('ERR_TLACACOCA_STORE_FOREIGN', message)
+  }
+  requireKnownVersion(userVersion, path, schema)
+}
+
+function headerOf(db: Database): DatabaseHeader {
+  return { applicationId: Number(db.pragma('application_id', { simple: true })), userVersion: versionOf(db) }
 }
 
 async function create(path: string, schema: SqliteSchema): Promise<void> {
   // A log without its database holds what was written last. SQLite would merge it into the new file.
-  if (await hasUnmergedLog(path)) {
+  if (hasUnmergedLog(path)) {
     const message = `the ${schema.name} ${path} is missing, but its log ${path}-wal is there; restore it, or remove both`
     throw new StoreError('ERR_TLACACOCA_STORE_CORRUPT', message)
   }
-  const db = (await connector())(':memory:')
+  const db = (await connector(schema))(':memory:')
   db.pragma(`application_id = ${schema.applicationId}`)
-  migrate(db, path, schema)
+  migrate(db, path, schema, null)
   const bytes = db.serialize()
   db.close()
-  setJournalMode(bytes, WAL)
+  bytes.set(WRITE_AHEAD_LOG, JOURNAL_MODE_AT)
   try {
     await ensurePrivateDirectory(dirname(path))
     await writeFileAtomic(path, bytes, { mode: 0o600, overwrite: false })
@@ -285,11 +340,13 @@ async function create(path: string, schema: SqliteSchema): Promise<void> {
 }
 
 function cannotCreate(path: string, schema: SqliteSchema, error: unknown): StoreError {
-  const system = error instanceof FileError && error.cause instanceof Error ? error.cause : null
-  const code = system !== null && 'code' in system ? system.code : undefined
+  const cause = error instanceof FileError ? error.cause : error
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
   const message = `cannot create the ${schema.name} ${path}: ${code ?? error}`
   const options = { cause: error }
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new StoreError('ERR_TLACACOCA_STORE_FULL', message, options)
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
+    return new StoreError('ERR_TLACACOCA_STORE_FULL', message, options)
+  }
   if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') {
     return new StoreError('ERR_TLACACOCA_STORE_READ_ONLY', message, options)
   }
@@ -300,17 +357,35 @@ function versionOf(db: Database): number {
   return Number(db.pragma('user_version', { simple: true }))
 }
 
-/** Brings a database to the newest version; writes nothing if it has it. */
-function migrate(db: Database, path: string, schema: SqliteSchema): void {
+/**
+ * Brings a database to the newest version; writes nothing if it has it.
+ *
+ * @param reader - Another connection to it, to make a copy beforehand by; null for what is in memory.
+ */
+function migrate(db: Database, path: string, schema: SqliteSchema, reader: (() => Database) | null): void {
   const newest = schema.migrations.length
   if (versionOf(db) === newest) return
   db.transaction(() => {
     // Read again under the lock: another process may have migrated, or may be of a newer release.
     const version = versionOf(db)
     requireKnownVersion(version, path, schema)
+    if (version === newest) return
+    if (reader !== null) keepCopy(reader, path, schema, version)
     for (const script of schema.migrations.slice(version)) db.exec(script)
-    if (version < newest) db.pragma(`user_version = ${newest}`)
+    db.pragma(`user_version = ${newest}`)
   }).immediate()
+}
+
+function keepCopy(reader: () => Database, path: string, schema: SqliteSchema, version: number): void {
+  const db = reader()
+  try {
+    backUp(db, path, version)
+  } catch (error) {
+    const isSqlite = error instanceof Error && 'code' in error && `${error.code}`.startsWith('SQLITE_')
+    throw isSqlite ? error : cannotCreate(backupPath(path, version), schema, error)
+  } finally {
+    db.close()
+  }
 }
 
 /**
@@ -336,49 +411,19 @@ function whyUnwritable(error: unknown): SqliteParts['degraded'] {
   const code = sqliteCause(error)
   if (error.code === 'ERR_TLACACOCA_STORE_FULL') return error.code
   if (error.code === 'ERR_TLACACOCA_STORE_READ_ONLY') return error.code
+  // A full quota, which has no code of its own.
+  if (code === 'SQLITE_IOERR_WRITE') return 'ERR_TLACACOCA_STORE_FULL'
   // What SQLite says when it may not create the files beside a WAL database.
   return code.startsWith('SQLITE_CANTOPEN') || code.startsWith('SQLITE_IOERR_SHM')
     ? 'ERR_TLACACOCA_STORE_READ_ONLY'
     : null
 }
 
-const WAL = 2
-const ROLLBACK = 1
-
-/** Bytes 18 and 19 of the header say who may write and who may read: 1 for a rollback journal, 2 for WAL. */
-function setJournalMode(bytes: Buffer, mode: typeof WAL | typeof ROLLBACK): void {
-  bytes[18] = mode
-  bytes[19] = mode
-}
-
 /** A copy of the file that SQLite can open without files beside it; null if that would not be what is stored. */
-async function copyOf(path: string): Promise<Buffer | null> {
-  try {
-    const before = await stat(path)
-    const bytes = await readFile(path)
-    const after = await stat(path)
-    // Pages in the log would be missing from the copy, and a checkpoint in between would tear it.
-    const still = before.mtimeMs === after.mtimeMs && before.size === after.size && bytes.length === after.size
-    // Bytes 16 and 17 are the page size (1 means 65,536); see `requireWholePages`.
-    const pageSize = bytes.readUInt16BE(16) === 1 ? 65_536 : bytes.readUInt16BE(16)
-    if (!still || bytes.length % pageSize !== 0 || (await hasUnmergedLog(path))) return null
-    setJournalMode(bytes, ROLLBACK)
-    return bytes
-  } catch {
-    // What kept the file itself from being opened is the better reason.
-    return null
-  }
-}
-
-async function hasUnmergedLog(path: string): Promise<boolean> {
-  try {
-    return (await stat(`${path}-wal`)).size > 0
-  } catch (error) {
-    if (isMissing(error)) return false
-    throw error
-  }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+function copyOf(path: string): Buffer | null {
+  const bytes = readSqliteFile(path)
+  // Pages in the log would be missing from the copy.
+  if (bytes === null || hasUnmergedLog(path)) return null
+  bytes.set(ROLLBACK_JOURNAL, JOURNAL_MODE_AT)
+  return bytes
 }

@@ -16,7 +16,8 @@ const ATTACKS: ReadonlySet<string> = new Set<DenialReason>([
 
 /**
  * Logs the decisions of a `MiddlewareChain`: denials by attack as security events, failures as errors, other denials at
- * `info`, and what was allowed at `debug`.
+ * `info`, and what was allowed at `debug`. Each line names the member and the rule that decided. Addresses in the name of
+ * a rule (`denyList: 203.0.113.66`) become pseudonyms like the client's: the two are the same if the rule is for one address.
  *
  * @example
  * import { MiddlewareChain, RateLimiter } from 'tlacacoca'
@@ -25,8 +26,15 @@ const ATTACKS: ReadonlySet<string> = new Set<DenialReason>([
  * const guard = new MiddlewareChain([new RateLimiter()], { onDecision: logDecisions(createLogger()) })
  */
 export function logDecisions<Reason extends string>(logger: Logger): (decision: ChainDecision<Reason>) => void {
-  return ({ middleware, request, result, durationMs }) => {
-    const facts = { middleware, clientAddress: request.address, target: request.target, peer: request.peer, durationMs }
+  return ({ middleware, request, result, rule, durationMs }) => {
+    const facts = {
+      middleware,
+      ...(rule === null ? {} : { rule }),
+      clientAddress: request.address,
+      target: request.target,
+      peer: request.peer,
+      durationMs,
+    }
     if (result.allowed === true) return logger.debug('request allowed', facts)
     const { denialReason, detail, retryAfterSeconds, cause } = result
     const denial = {

@@ -4,56 +4,77 @@
 
 import { InvalidNameError } from '../errors.ts'
 import { requireList, requireString } from '../internal/arguments.ts'
-import { type AddressRange, parseAddressRange } from '../names/address-range.ts'
+import { doAtOnce } from '../internal/slices.ts'
+import { AddressRange, hostMask } from '../names/address-range.ts'
+import { parseAddressSpan } from '../names/address-span.ts'
 import { ClientAddress } from '../names/client-address.ts'
-import { hostMask, IntervalTable, packValue, prefixLengthOf, type Tag, tagOf, type Value } from './interval-table.ts'
+import { BlockBuffer } from './address-blocks.ts'
+import { AddressList } from './address-list.ts'
+import { BlockTable, type Tag } from './block-table.ts'
 
 /** A list of ranges, and the tag of what it says. */
-export interface AddressList {
+export interface TaggedList {
   /** The name of the option it came from, for messages. */
   readonly name: string
   readonly tag: Tag
-  readonly ranges: Iterable<string>
+  readonly ranges: Iterable<string> | AddressList
 }
 
 export class AddressTable {
-  readonly #ipv4: IntervalTable
-  readonly #ipv6: IntervalTable
+  readonly #ipv4: BlockTable
+  readonly #ipv6: BlockTable
+
+  private constructor(ipv4: BlockTable, ipv6: BlockTable) {
+    this.#ipv4 = ipv4
+    this.#ipv6 = ipv6
+  }
 
   /** Where lists overlap, the one with the lower tag holds. */
-  constructor(lists: readonly AddressList[]) {
-    const ipv4: number[] = []
-    const ipv6: number[] = []
+  static of(...lists: readonly TaggedList[]): AddressTable {
+    return doAtOnce(AddressTable.build(lists))
+  }
+
+  /** The same, a few milliseconds of work from one `yield` to the next. */
+  static *build(lists: readonly TaggedList[]): Generator<void, AddressTable> {
+    const ipv4 = new BlockBuffer(1)
+    const ipv6 = new BlockBuffer(4)
     for (const { name, tag, ranges } of lists) {
+      if (AddressList.is(ranges)) {
+        const blocks = AddressList.blocksOf(ranges)
+        ipv4.addAll(blocks.ipv4, tag)
+        ipv6.addAll(blocks.ipv6, tag)
+        yield
+        continue
+      }
       requireList(name, ranges)
       let index = 0
       for (const entry of ranges) {
-        const { family, first, prefixLength } = readRange(`${name}[${index++}]`, entry)
-        if (family === 4) ipv4.push(first.w3, packValue(prefixLength, tag))
-        else ipv6.push(first.w0, first.w1, first.w2, first.w3, packValue(prefixLength, tag))
+        for (const range of readEntry(`${name}[${index}]`, entry)) (range.family === 4 ? ipv4 : ipv6).add(range, tag)
+        if (++index % 1024 === 0) yield
       }
     }
-    this.#ipv4 = new IntervalTable(1, new Uint32Array(ipv4))
-    this.#ipv6 = new IntervalTable(4, new Uint32Array(ipv6))
+    return new AddressTable(yield* BlockTable.build(ipv4.toBlocks()), yield* BlockTable.build(ipv6.toBlocks()))
   }
 
-  /** The tag of the list that an address is in, or 0. */
-  tagAt(address: ClientAddress): number {
-    return tagOf(this.#valueAt(address))
+  /** The tag of the list that decides about an address, or 0. */
+  tagAt(address: ClientAddress): Tag {
+    const table = address.family === 4 ? this.#ipv4 : this.#ipv6
+    return table.tagOf(this.#blockAt(address))
   }
 
-  /** The largest range around an address in the list that holds there, or null. */
+  /** The most specific range around an address on the list that decides about it, or null. */
   rangeAt(address: ClientAddress): AddressRange | null {
-    const value = this.#valueAt(address)
-    if (value === 0) return null
-    const length = prefixLengthOf(value)
-    const bits = (word: number, index: number): number => word & ~hostMask(length - 32 * index)
+    const table = address.family === 4 ? this.#ipv4 : this.#ipv6
+    const block = this.#blockAt(address)
+    if (block < 0) return null
+    const length = table.prefixLengthOf(block)
     const { family, w0, w1, w2, w3 } = address
+    const bits = (word: number, index: number): number => word & ~hostMask(length - 32 * index)
     const first =
       family === 4
         ? ClientAddress.fromWords(4, 0, 0, 0, bits(w3, 0))
         : ClientAddress.fromWords(6, bits(w0, 0), bits(w1, 1), bits(w2, 2), bits(w3, 3))
-    return parseAddressRange(`${first}/${length}`)
+    return AddressRange.of(first, length)
   }
 
   /** How much memory the tables take. */
@@ -61,16 +82,16 @@ export class AddressTable {
     return this.#ipv4.byteLength + this.#ipv6.byteLength
   }
 
-  #valueAt(address: ClientAddress): Value {
+  #blockAt(address: ClientAddress): number {
     if (address.family === 4) return this.#ipv4.find1(address.w3)
     return this.#ipv6.find4(address.w0, address.w1, address.w2, address.w3)
   }
 }
 
-function readRange(place: string, entry: unknown): AddressRange {
+function readEntry(place: string, entry: unknown): readonly AddressRange[] {
   requireString(place, entry)
   try {
-    return parseAddressRange(entry)
+    return parseAddressSpan(entry)
   } catch (error) {
     if (!(error instanceof InvalidNameError)) throw error
     // A deny list with a hole where somebody mistyped is worse than a server that does not start.

@@ -1,5 +1,7 @@
+import type { Certificate } from '../certificate/certificate.ts'
+import { askIssuance } from '../certificate/issuance-checker.ts'
 import { Peer } from '../certificate/peer.ts'
-import { findRevoked, type RevocationRefusal } from '../certificate/revocation-checker.ts'
+import { findRevoked } from '../certificate/revocation-checker.ts'
 import { CertificateError } from '../errors.ts'
 import { requireFunction, requireList, requireOptions, show } from '../internal/arguments.ts'
 import { type Clock, systemClock } from '../internal/clock.ts'
@@ -7,14 +9,7 @@ import { isThenable } from '../internal/thenable.ts'
 import { RequestTarget } from '../names/request-target.ts'
 import { decisionOf } from './certificate-lookup.ts'
 import { type CertificateRule, type CompiledRule, compileRule } from './certificate-rule.ts'
-import {
-  ALLOWED,
-  type Denied,
-  failure,
-  type Middleware,
-  type MiddlewareRequest,
-  type MiddlewareResult,
-} from './middleware.ts'
+import { ALLOWED, failure, type Middleware, type MiddlewareRequest, type MiddlewareResult } from './middleware.ts'
 import { RuleTree } from './rule-tree.ts'
 
 export interface CertificateAuthOptions {
@@ -39,6 +34,10 @@ export interface CertificateAuthOptions {
  * 3. It must be on the list, be issued by a trusted authority, and pass the lookup, as far as the rule says so
  *    (`cert_not_authorized`; a lookup has other answers too).
  *
+ * All of this is asked on each request, with the certificate of the connection as it is then: one that expires or is taken
+ * back while a connection is open is refused from then on. The answer names the rule: its path, with host and scheme in
+ * front if it has any.
+ *
  * Only a {@link Peer} counts as a certificate: one whose key was proven in the handshake. Paths are compared by whole
  * names, after decoding, exactly. A file system that ignores case would undo that; `openInsideRoot` sees to it that it
  * does not, and so must whoever opens files in another way.
@@ -48,11 +47,15 @@ export interface CertificateAuthOptions {
  * @throws {InvalidNameError} If the path, host or a fingerprint of a rule is malformed, with its place.
  * @throws {TypeError} If a rule is malformed otherwise, or two rules are for the same path, host and scheme.
  * @example
+ * import { readFile } from 'node:fs/promises'
+ * import { TrustStore } from 'tlacacoca/certificate'
  * import { CertificateAuth } from 'tlacacoca/middleware'
  *
+ * const chapters = TrustStore.fromPem(await readFile('club-ca.pem', 'utf8'))
  * const auth = new CertificateAuth({
  *   rules: [
  *     { path: '/club/' },
+ *     { path: '/club/chapters/', issuedBy: chapters },
  *     { path: '/club/about', requireCertificate: false },
  *     { path: '/admin/', allowedFingerprints: ['146a4b2771b2a200f058d0e516baf6f824f1913f1050ad2d711185826533a257'] },
  *   ],
@@ -87,64 +90,96 @@ export class CertificateAuth implements Middleware {
   }
 
   #apply(rule: CompiledRule, request: MiddlewareRequest): MiddlewareResult | Promise<MiddlewareResult> {
-    const { peer } = request
-    if (peer === null) return rule.needsCertificate ? CERT_REQUIRED : ALLOWED
-    if (!Peer.is(peer)) throw new TypeError(`"peer" expected a Peer or null, got ${show(peer)}`)
-
-    const problem = this.#problemWithDates(rule, peer)
-    if (problem !== null) return notValid(problem)
-    if (rule.revocation === null) return authorize(rule, peer, request)
-
-    const proceed = (refusal: RevocationRefusal | null): MiddlewareResult | Promise<MiddlewareResult> =>
-      refusal === null ? authorize(rule, peer, request) : notValid(refusal.kind)
-    const refusal = findRevoked(rule.revocation, [peer.certificate, ...peer.chain.slice(1)])
-    return refusal instanceof Promise ? decisionAfter(refusal, proceed) : proceed(refusal)
-  }
-
-  #problemWithDates(rule: CompiledRule, peer: Peer): string | null {
     try {
-      const validity = peer.validityAt(new Date(this.#clock()))
-      if (validity === 'expired' && !rule.allowsExpired) return validity
-      if (validity === 'not_yet_valid' && !rule.allowsNotYetValid) return validity
-      return null
+      const { peer } = request
+      if (peer === null) return rule.needsCertificate ? rule.certRequired : rule.allowed
+      if (!Peer.is(peer)) throw new TypeError(`"peer" expected a Peer or null, got ${show(peer)}`)
+
+      const at = new Date(this.#clock())
+      const problem = problemWithDates(rule, peer, at)
+      if (problem !== null) return notValid(rule, problem)
+      if (rule.revocation === null) return authorize(rule, peer, request, at)
+
+      return after(rule, findRevoked(rule.revocation, chainOf(peer)), (refusal) =>
+        refusal === null ? authorize(rule, peer, request, at) : notValid(rule, refusal.kind),
+      )
     } catch (error) {
-      // A date that cannot be read has not proven anything, whatever the rule allows.
-      if (error instanceof CertificateError) return 'unreadable dates'
-      throw error
+      return failureOf(rule, error)
     }
   }
 }
 
-const CERT_REQUIRED: Denied = Object.freeze({ allowed: false, denialReason: 'cert_required' })
+function problemWithDates(rule: CompiledRule, peer: Peer, at: Date): string | null {
+  try {
+    const validity = peer.validityAt(at)
+    if (validity === 'expired' && !rule.allowsExpired) return validity
+    if (validity === 'not_yet_valid' && !rule.allowsNotYetValid) return validity
+    return null
+  } catch (error) {
+    // A date that cannot be read has not proven anything, whatever the rule allows.
+    if (error instanceof CertificateError) return 'unreadable dates'
+    throw error
+  }
+}
 
 function authorize(
   rule: CompiledRule,
   peer: Peer,
   request: MiddlewareRequest,
+  at: Date,
 ): MiddlewareResult | Promise<MiddlewareResult> {
-  if (rule.allowed !== null && !rule.allowed.has(peer.certificate)) return notAuthorized('not on the list')
-  if (rule.issued && peer.issuance !== 'issued') return notAuthorized(peer.issuanceProblem ?? peer.issuance)
-  if (rule.lookup === null) return ALLOWED
+  if (rule.members !== null && !rule.members.has(peer.certificate)) return notAuthorized(rule, 'not on the list')
+  if (rule.issued && peer.issuance !== 'issued') return notAuthorized(rule, peer.issuanceProblem ?? peer.issuance)
+  if (rule.issuedBy === null) return lookUp(rule, peer, request)
 
-  const answer = rule.lookup.lookup(peer, request)
-  return isThenable(answer) ? decisionAfter(answer, decisionOf) : decisionOf(answer)
+  return after(rule, askIssuance(rule.issuedBy, chainOf(peer), at), (problem) =>
+    problem === null ? lookUp(rule, peer, request) : notAuthorized(rule, problem),
+  )
 }
 
-async function decisionAfter<Answer>(
+function lookUp(
+  rule: CompiledRule,
+  peer: Peer,
+  request: MiddlewareRequest,
+): MiddlewareResult | Promise<MiddlewareResult> {
+  if (rule.lookup === null) return rule.allowed
+  return after(rule, rule.lookup.lookup(peer, request), (answer) => decisionOf(answer, rule))
+}
+
+/** What the peer sent, its own certificate first. */
+function chainOf({ certificate, chain }: Peer): readonly Certificate[] {
+  return [certificate, ...chain.slice(1)]
+}
+
+/** Goes on with an answer: at once if it is there, and later if it is promised. */
+function after<Answer>(
+  rule: CompiledRule,
+  answer: Answer | PromiseLike<Answer>,
+  decide: (answer: Answer) => MiddlewareResult | Promise<MiddlewareResult>,
+): MiddlewareResult | Promise<MiddlewareResult> {
+  return isThenable(answer) ? decideLater(rule, answer as PromiseLike<Answer>, decide) : decide(answer)
+}
+
+async function decideLater<Answer>(
+  rule: CompiledRule,
   answer: PromiseLike<Answer>,
   decide: (answer: Answer) => MiddlewareResult | Promise<MiddlewareResult>,
 ): Promise<MiddlewareResult> {
   try {
     return await decide(await answer)
   } catch (error) {
-    return failure(error)
+    return failureOf(rule, error)
   }
 }
 
-function notValid(detail: string): Denied {
-  return { allowed: false, denialReason: 'cert_not_valid', detail }
+function notValid({ text }: CompiledRule, detail: string): MiddlewareResult {
+  return { allowed: false, denialReason: 'cert_not_valid', rule: text, detail }
 }
 
-function notAuthorized(detail: string): Denied {
-  return { allowed: false, denialReason: 'cert_not_authorized', detail }
+function notAuthorized({ text }: CompiledRule, detail: string): MiddlewareResult {
+  return { allowed: false, denialReason: 'cert_not_authorized', rule: text, detail }
+}
+
+function failureOf({ text }: CompiledRule, cause: unknown): MiddlewareResult {
+  return { ...failure(cause), rule: text }
 }

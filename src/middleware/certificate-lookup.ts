@@ -3,7 +3,8 @@
 
 import type { Peer } from '../certificate/peer.ts'
 import { show } from '../internal/arguments.ts'
-import { ALLOWED, type MiddlewareRequest, type MiddlewareResult } from './middleware.ts'
+import type { CompiledRule } from './certificate-rule.ts'
+import type { MiddlewareRequest, MiddlewareResult } from './middleware.ts'
 
 /** What is known of the holder of a certificate, and how it is answered. */
 export type LookupResult<User = unknown> =
@@ -31,20 +32,20 @@ export interface CertificateLookup<User = unknown> {
   lookup(peer: Peer, request: MiddlewareRequest): LookupResult<User> | Promise<LookupResult<User>>
 }
 
-/** @internal The decision that an answer comes to. Whatever is not one of the answers throws. */
-export function decisionOf(result: LookupResult): MiddlewareResult {
+/** @internal The decision of a rule that an answer comes to. Whatever is not one of the answers throws. */
+export function decisionOf(result: LookupResult, { text: rule, allowed }: CompiledRule): MiddlewareResult {
   switch (result.kind) {
     case 'known':
-      return ALLOWED
+      return allowed
     case 'anonymous':
-      return { allowed: false, denialReason: 'cert_required', detail: 'anonymous' }
+      return { allowed: false, denialReason: 'cert_required', rule, detail: 'anonymous' }
     case 'unknown':
     case 'pending':
-      return { allowed: false, denialReason: 'cert_not_authorized', detail: result.kind }
+      return { allowed: false, denialReason: 'cert_not_authorized', rule, detail: result.kind }
     case 'refused':
-      return { allowed: false, denialReason: 'cert_not_valid', detail: result.detail ?? 'refused' }
+      return { allowed: false, denialReason: 'cert_not_valid', rule, detail: result.detail ?? 'refused' }
     case 'identity_changed':
-      return { allowed: false, denialReason: 'identity_changed' }
+      return { allowed: false, denialReason: 'identity_changed', rule }
     default:
       throw new TypeError(`a lookup must answer an object with a known kind, not ${show(result satisfies never)}`)
   }

@@ -3,6 +3,7 @@
 
 import type { Certificate } from '../certificate/certificate.ts'
 import { type Fingerprint, parseFingerprint } from '../certificate/fingerprint.ts'
+import { type IssuanceChecker, requireIssuanceChecker } from '../certificate/issuance-checker.ts'
 import { type RevocationChecker, requireRevocationChecker } from '../certificate/revocation-checker.ts'
 import { InvalidNameError } from '../errors.ts'
 import { requireList, requireOneOf, requireOptions, requireString, show } from '../internal/arguments.ts'
@@ -10,6 +11,7 @@ import { parseEndpoint } from '../names/endpoint.ts'
 import { normalizeHost } from '../names/host.ts'
 import { parseRequestPath, type RequestPath } from '../names/request-path.ts'
 import type { CertificateLookup } from './certificate-lookup.ts'
+import type { Allowed, Denied } from './middleware.ts'
 
 /** What is asked of clients below a path. */
 export interface CertificateRule {
@@ -24,7 +26,7 @@ export interface CertificateRule {
   readonly scheme?: string
   /**
    * Whether a certificate must be shown. Default true. Say false to make an exception below a stricter rule; a list of
-   * fingerprints or `issued` needs a certificate all the same.
+   * fingerprints, `issued` and `issuedBy` need a certificate all the same.
    */
   readonly requireCertificate?: boolean
   /**
@@ -32,8 +34,22 @@ export interface CertificateRule {
    * An empty list admits nobody. Default: all.
    */
   readonly allowedFingerprints?: Iterable<string>
-  /** Whether the certificate must come from an authority that the server trusts. Default false. */
+  /**
+   * Whether the certificate must come from an authority that the server trusts, as its context judged in the handshake
+   * (`clientCertificates: { trustedAuthorities }`). Default false.
+   */
   readonly issued?: boolean
+  /**
+   * The authorities one of which must have issued the certificate, such as a `TrustStore`. It is judged on each request
+   * with what the client has sent, and for the time of the request: a certificate below an authority that has expired is
+   * refused on open connections too, and `expired: 'allow'` does not help one that has expired itself. So different paths
+   * can ask for different authorities, on a server that accepts any certificate (`clientCertificates: 'request'`).
+   * Default: anybody may have issued it.
+   *
+   * A trust store takes a microsecond for certificates that it has seen, a millisecond for others, and up to 20 for a chain
+   * that was made to lead nowhere. Let a rate limit go first.
+   */
+  readonly issuedBy?: IssuanceChecker
   /**
    * Who knows which certificates have been taken back, such as a `CertificateAuthority` with its `revocationChecker()`. It
    * is asked on each request, so a revocation counts from the next one on, on open connections too, and about the whole
@@ -51,45 +67,69 @@ export interface CertificateRule {
 
 /** A rule in the form that it is applied in. */
 export interface CompiledRule {
+  /** What it is for, as a text for logs: `/club/`, `titan://example.org/club/`, `//example.org:1965/`. */
+  readonly text: string
   readonly path: RequestPath
   readonly host: string | null
   readonly port: number | null
   readonly scheme: string | null
   readonly needsCertificate: boolean
-  readonly allowed: FingerprintList | null
+  readonly members: FingerprintList | null
   readonly issued: boolean
+  readonly issuedBy: IssuanceChecker | null
   readonly revocation: RevocationChecker | null
   readonly lookup: CertificateLookup | null
   readonly allowsExpired: boolean
   readonly allowsNotYetValid: boolean
+  /** The two answers that are the same each time. */
+  readonly allowed: Allowed
+  readonly certRequired: Denied
 }
 
 export function compileRule(rule: CertificateRule, name: string): CompiledRule {
   requireOptions(name, rule, KNOWN)
-  const { path, host, scheme, allowedFingerprints, revocation, lookup } = rule
+  const { host, scheme, allowedFingerprints, issuedBy, revocation, lookup } = rule
   const { requireCertificate = true, issued = false, expired = 'refuse', notYetValid = 'refuse' } = rule
   requireBoolean(`${name}.requireCertificate`, requireCertificate)
   requireBoolean(`${name}.issued`, issued)
   requireOneOf(`${name}.expired`, expired, ['refuse', 'allow'])
   requireOneOf(`${name}.notYetValid`, notYetValid, ['refuse', 'allow'])
+  if (issuedBy !== undefined) requireIssuanceChecker(`${name}.issuedBy`, issuedBy)
   if (revocation !== undefined) requireRevocationChecker(`${name}.revocation`, revocation)
   if (lookup !== undefined && typeof lookup?.lookup !== 'function') {
     throw new TypeError(`"${name}.lookup" expected an object with a method lookup, got ${show(lookup)}`)
   }
-  const allowed =
+  const members =
     allowedFingerprints === undefined ? null : readList(`${name}.allowedFingerprints`, allowedFingerprints)
-  return {
-    path: read(`${name}.path`, path, parseRequestPath),
+  const place: Place = {
+    path: read(`${name}.path`, rule.path, parseRequestPath),
     ...(host === undefined ? { host: null, port: null } : read(`${name}.host`, host, readHost)),
     scheme: scheme === undefined ? null : readScheme(`${name}.scheme`, scheme),
-    needsCertificate: requireCertificate || issued || allowed !== null,
-    allowed,
+  }
+  const text = textOf(place)
+  return {
+    ...place,
+    text,
+    needsCertificate: requireCertificate || issued || issuedBy !== undefined || members !== null,
+    members,
     issued,
+    issuedBy: issuedBy ?? null,
     revocation: revocation ?? null,
     lookup: lookup ?? null,
     allowsExpired: expired === 'allow',
     allowsNotYetValid: notYetValid === 'allow',
+    allowed: Object.freeze({ allowed: true, rule: text }),
+    certRequired: Object.freeze({ allowed: false, denialReason: 'cert_required', rule: text }),
   }
+}
+
+type Place = Pick<CompiledRule, 'path' | 'host' | 'port' | 'scheme'>
+
+/** As much of a URL as the rule says. */
+function textOf({ path, host, port, scheme }: Place): string {
+  const authority =
+    host === null ? '' : `//${host.includes(':') ? `[${host}]` : host}${port === null ? '' : `:${port}`}`
+  return `${scheme === null ? '' : `${scheme}:`}${authority}${path}`
 }
 
 /** The certificates and public keys that may enter. Fingerprints are public, so comparing them needs no secrecy. */
@@ -120,6 +160,7 @@ const KNOWN: readonly (keyof CertificateRule)[] = [
   'requireCertificate',
   'allowedFingerprints',
   'issued',
+  'issuedBy',
   'revocation',
   'lookup',
   'expired',

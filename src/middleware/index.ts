@@ -1,9 +1,10 @@
 // What `tlacacoca/middleware` offers. It is complete without TLS: a Spartan server needs nothing else, and importing it
 // loads neither SQLite nor anything that reads certificates.
 
+export type { IssuanceChecker, IssuanceStatus } from '../certificate/issuance-checker.ts'
 export type { Peer } from '../certificate/peer.ts'
 export type { RevocationChecker, RevocationReason, RevocationStatus } from '../certificate/revocation-checker.ts'
-export { InvalidNameError, TlacacocaError } from '../errors.ts'
+export { AddressListError, FileError, type FileProblem, InvalidNameError, TlacacocaError } from '../errors.ts'
 export type { Clock } from '../internal/clock.ts'
 export {
   type AddressRange,
@@ -12,6 +13,7 @@ export {
   endpointFrom,
   normalizeHost,
   parseAddressRange,
+  parseAddressSpan,
   parseClientAddress,
   parseEndpoint,
   parseRequestPath,
@@ -22,25 +24,42 @@ export {
   targetFromParts,
 } from '../names/index.ts'
 export {
+  type ConnectionDecision,
   type ConnectionGuard,
   type ConnectionHandler,
   type ConnectionLimits,
   createPlaintextServer,
   type DrainLimits,
+  type GuardConnectionsOptions,
+  type GuardedConnections,
+  guardConnections,
   type ListenAddress,
   type Listener,
+  type ProxyProtocolOptions,
   type ReadRequestOptions,
+  type RefusedConnection,
   type RequestReading,
   readRequest,
   refuse,
   type ServerConnection,
 } from '../net/index.ts'
-export { AccessControl, type AccessControlOptions, type AccessExplanation } from './access-control.ts'
+export {
+  AccessControl,
+  type AccessControlOptions,
+  type AccessExplanation,
+  type AccessRules,
+  type AddressEntries,
+  type TemporaryEntry,
+} from './access-control.ts'
+export { type AddressList, type AddressListOptions, loadAddressList, parseAddressList } from './address-list.ts'
 export { type AdmitOptions, type AdmitReason, type Admitted, admit } from './admit.ts'
+export { type Ban, type BanCounters, BanList, type BanListOptions } from './ban-list.ts'
 export { CertificateAuth, type CertificateAuthOptions } from './certificate-auth.ts'
 export type { CertificateLookup, LookupResult } from './certificate-lookup.ts'
 export type { CertificateRule } from './certificate-rule.ts'
 export { type ChainDecision, MiddlewareChain, type MiddlewareChainOptions } from './chain.ts'
+export { type ConnectionCounts, ConnectionLimiter, type ConnectionLimiterOptions } from './connection-limiter.ts'
+export { MemoryRateLimitStore, type MemoryRateLimitStoreOptions } from './memory-rate-limit-store.ts'
 export {
   ALLOWED,
   type Allowed,
@@ -51,6 +70,11 @@ export {
   type MiddlewareResult,
 } from './middleware.ts'
 export { type OpenInsideRootOptions, openInsideRoot } from './open-inside-root.ts'
-export { RateLimiter, type RateLimiterOptions } from './rate-limiter.ts'
+export type { StoreAnswer } from './rate-limit-answer.ts'
+export type { RateLimitBy, RateLimitSubject } from './rate-limit-key.ts'
+export type { RateLimitStore } from './rate-limit-store.ts'
+export { RateLimiter } from './rate-limiter.ts'
+export type { RateLimitCounters, RateLimiterOptions } from './rate-limiter-options.ts'
+export { RateLimits } from './rate-limits.ts'
 export type { BucketOptions, TokenBucketResult } from './refill.ts'
 export { TokenBucket, type TokenBucketOptions } from './token-bucket.ts'

@@ -6,6 +6,8 @@
 // Whole milliseconds make `retryAfterSeconds` exact: if the clock reads t now and t + 1000 n later, at least 1000 n
 // have passed here, whatever fractions t has. (With microseconds, rounding could lose one.)
 
+// The global of the same name is a getter, which costs more than the reading.
+import { performance } from 'node:perf_hooks'
 import { requireFunction } from '../internal/arguments.ts'
 import type { Clock } from '../internal/clock.ts'
 
@@ -26,8 +28,10 @@ export class SteadyTime {
   /** Whole milliseconds since construction. */
   now(): number {
     const reading = read(this.#clock)
-    if (reading > this.#reading) this.#elapsed += reading - this.#reading
-    this.#reading = reading
+    if (reading !== this.#reading) {
+      if (reading > this.#reading) this.#elapsed += reading - this.#reading
+      this.#reading = reading
+    }
     return this.#elapsed
   }
 }

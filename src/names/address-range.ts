@@ -68,6 +68,11 @@ export class AddressRange {
     return new AddressRange(ClientAddress.fromWords(6, w0, w1, w2, w3), prefix)
   }
 
+  /** @internal The address has no bits set beyond the prefix. */
+  static of(first: ClientAddress, prefixLength: number): AddressRange {
+    return new AddressRange(first, prefixLength)
+  }
+
   static #ipv4(text: string, address: number, prefix: number): AddressRange {
     const mask = hostMask(prefix)
     if ((address & mask) !== 0) throw hostBitsSet(text)
@@ -103,8 +108,8 @@ function readPrefixLength(text: string, slash: number, max: number): number {
   return length
 }
 
-/** The bits of one 32-bit word that lie beyond a prefix which ends `prefix` bits into it. */
-function hostMask(prefix: number): number {
+/** @internal The bits of one 32-bit word that lie beyond a prefix which ends `prefix` bits into it. */
+export function hostMask(prefix: number): number {
   if (prefix <= 0) return -1
   if (prefix >= 32) return 0
   return -1 >>> prefix

@@ -1,4 +1,5 @@
 export { type AddressRange, parseAddressRange } from './address-range.ts'
+export { parseAddressSpan } from './address-span.ts'
 export { type ClientAddress, parseClientAddress } from './client-address.ts'
 export { type Endpoint, endpointFrom, parseEndpoint } from './endpoint.ts'
 export { normalizeHost } from './host.ts'

@@ -1,13 +1,23 @@
 import type { ClientAddress } from '../names/client-address.ts'
 
 /**
- * Decides about a connection when it is opened, before anything is read from it or a handshake begins. Promises to
- * implement:
+ * Decides about a connection when it is opened, before anything of the client's is read or a handshake begins. Promises
+ * to implement:
  *
  * 1. `opened` answers at once. Only `accept: true` is a yes; a guard that throws has refused.
- * 2. `closed` is called once for each connection that this guard accepted, also if another guard then refused it.
+ * 2. `closed` is called once for each connection that this guard accepted, with the same address, also if another guard
+ *    then refused it.
  */
 export interface ConnectionGuard {
-  opened(address: ClientAddress): { readonly accept: boolean }
+  /** A short name for reports, such as `connection_limit`. */
+  readonly name?: string
+  opened(address: ClientAddress): ConnectionDecision
   closed?(address: ClientAddress): void
+}
+
+/** What a guard says about a connection. */
+export interface ConnectionDecision {
+  readonly accept: boolean
+  /** Why not, for logs and for people: a rule, a limit. Open-ended; do not branch on it. */
+  readonly detail?: string
 }

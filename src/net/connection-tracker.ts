@@ -3,62 +3,39 @@
 // It is shared by all listeners and knows sockets and streams, no TLS. A listener passes each raw socket to `admit`
 // before anything else, and each connection that is ready to `serve`.
 //
-// Invariants: every socket that was admitted is counted until it is closed; every guard that accepted one hears of its
-// end once; no error of a socket, a guard or a handler is left to crash the process.
+// Invariants: a socket is counted from the moment it comes until it is closed, whatever happens in between; every guard
+// that accepted one hears of its end once; no error of a socket, a guard or a handler is left to crash the process.
 
 import type { Socket } from 'node:net'
-import { requireFunction, requireInteger, show } from '../internal/arguments.ts'
 import { type ClientAddress, parseClientAddress } from '../names/client-address.ts'
 import type { ConnectionGuard } from './connection-guard.ts'
+import {
+  type CheckedLimits,
+  type ConnectionHandler,
+  type ConnectionLimits,
+  type RefusedConnection,
+  requireLimits,
+} from './connection-limits.ts'
 import { drainAndDestroy, requireDrainLimits } from './drain.ts'
+import { readHeader, readNoHeader } from './read-beginning.ts'
 import { tell } from './report.ts'
 import type { ServerConnection } from './server-connection.ts'
 
-/** What a server does with a connection. Ending the stream ends the connection, half-open ones included. */
-export type ConnectionHandler = (connection: ServerConnection) => unknown
-
-/** Limits that every server has, with TLS or without. */
-export interface ConnectionLimits {
-  /**
-   * How many connections may be open at once; one more is closed as soon as it opens. Default 1,000: some 50 MB with
-   * TLS, and within the file descriptors that a process has.
-   */
-  readonly maxConnections?: number
-  /** Asked in order about each new connection; the first that refuses closes it. */
-  readonly guards?: readonly ConnectionGuard[]
-  /**
-   * After how many milliseconds without a byte in either direction a connection is destroyed. Default 120,000. It is for
-   * clients that stop reading an answer; the time for the request is the deadline of `readRequest`.
-   */
-  readonly idleTimeoutMs?: number
-  /**
-   * Told when a handler throws or rejects (its connection is destroyed), when a guard throws (the connection is
-   * refused), and when the listener itself fails; then there is no connection. Default: a warning of the process.
-   */
-  readonly onError?: (error: unknown, connection: ServerConnection | null) => void
+/** Whose a connection is. */
+export interface Client {
+  readonly address: ClientAddress
+  readonly proxy: ClientAddress | null
 }
 
 /** @internal */
 export class ConnectionTracker {
-  readonly #maxConnections: number
-  readonly #guards: readonly ConnectionGuard[]
-  readonly #idleTimeoutMs: number
-  readonly #onError: (error: unknown, connection: ServerConnection | null) => unknown
+  readonly #limits: CheckedLimits
   readonly #sockets = new Set<Socket>()
   #closing = false
   #onEmpty: () => void = () => {}
 
   constructor(limits: ConnectionLimits) {
-    const { maxConnections = 1000, guards = [], idleTimeoutMs = 120_000, onError = warn } = limits
-    requireInteger('maxConnections', maxConnections, 1, Number.MAX_SAFE_INTEGER)
-    requireInteger('idleTimeoutMs', idleTimeoutMs, 1, 2 ** 31 - 1)
-    requireFunction('onError', onError)
-    if (!Array.isArray(guards)) throw new TypeError(`"guards" expected a list, got ${show(guards)}`)
-    for (const [index, guard] of guards.entries()) requireFunction(`guards[${index}].opened`, guard?.opened)
-    this.#maxConnections = maxConnections
-    this.#guards = [...guards]
-    this.#idleTimeoutMs = idleTimeoutMs
-    this.#onError = onError
+    this.#limits = requireLimits(limits)
   }
 
   /** How many connections are open. */
@@ -66,23 +43,45 @@ export class ConnectionTracker {
     return this.#sockets.size
   }
 
-  /** Counts a new connection and gives the address of its client, or destroys it and gives null. */
-  admit(socket: Socket): ClientAddress | null {
+  /**
+   * Counts a new connection and finds out whose it is; then `begin` gets it, or it is destroyed. Without `proxyProtocol`
+   * that is decided when this call returns.
+   */
+  admit(socket: Socket, begin: (client: Client) => void): void {
     // Without a listener, a client that resets its connection would end the process.
     socket.on('error', () => {})
-    const full = this.#closing || this.#sockets.size >= this.#maxConnections
-    const address = full ? null : this.#addressOf(socket)
-    if (address === null || !this.#askGuards(socket, address)) {
-      socket.destroy()
-      return null
+    if (this.#closing || this.#sockets.size >= this.#limits.maxConnections) {
+      this.#refuse(socket, null, { reason: 'max_connections' })
+      return
     }
-    this.#sockets.add(socket)
-    socket.once('close', () => {
-      this.#sockets.delete(socket)
-      if (this.#sockets.size === 0) this.#onEmpty()
-    })
-    socket.setTimeout(this.#idleTimeoutMs, () => socket.destroy())
-    return address
+    const address = this.#addressOf(socket)
+    if (address === null) {
+      socket.destroy()
+      return
+    }
+    this.#count(socket)
+    const direct = { address, proxy: null }
+    const { proxies } = this.#limits
+    if (proxies === null) {
+      if (this.#accepts(socket, direct)) begin(direct)
+    } else if (proxies.ranges.some((range) => range.contains(address))) {
+      readHeader(socket, proxies.timeoutMs, (beginning) => {
+        if (beginning.kind !== 'header') {
+          this.#refuse(socket, direct, { reason: 'proxy_protocol', detail: beginning.problem })
+          return
+        }
+        const client = { address: beginning.source?.address ?? address, proxy: address }
+        if (this.#accepts(socket, client)) begin(client)
+      })
+    } else if (!proxies.allowDirect) {
+      this.#refuse(socket, direct, { reason: 'proxy_protocol', detail: 'not from a trusted proxy' })
+    } else if (this.#accepts(socket, direct)) {
+      readNoHeader(socket, proxies.timeoutMs, (beginning) => {
+        if (beginning.kind !== 'direct') {
+          this.#refuse(socket, direct, { reason: 'proxy_protocol', detail: beginning.problem })
+        } else if (this.#isWelcome(socket, direct)) begin(direct)
+      })
+    }
   }
 
   /** Runs the handler, and closes the connection when it is done writing or fails. */
@@ -103,7 +102,7 @@ export class ConnectionTracker {
   }
 
   report(error: unknown, connection: ServerConnection | null = null): void {
-    tell(this.#onError, error, connection)
+    tell(this.#limits.onError ?? warn, error, connection)
   }
 
   /** Admits nobody any more, and resolves when all are gone: by themselves, or destroyed after `graceMs`. */
@@ -123,6 +122,47 @@ export class ConnectionTracker {
     })
   }
 
+  #count(socket: Socket): void {
+    const { idleTimeoutMs } = this.#limits
+    this.#sockets.add(socket)
+    socket.once('close', () => this.#forget(socket))
+    socket.setTimeout(idleTimeoutMs, () => {
+      // A program may have set a timeout of its own, which is none of ours.
+      if (socket.timeout === idleTimeoutMs) socket.destroy()
+    })
+  }
+
+  #forget(socket: Socket): void {
+    if (this.#sockets.delete(socket) && this.#sockets.size === 0) this.#onEmpty()
+  }
+
+  /** The client is known: whether it may stay. If not, it has been refused. */
+  #accepts(socket: Socket, client: Client): boolean {
+    if (!this.#isWelcome(socket, client)) return false
+    const refusal = this.#askGuards(socket, client.address)
+    if (refusal !== null) this.#refuse(socket, client, refusal)
+    return !socket.destroyed
+  }
+
+  #isWelcome(socket: Socket, client: Client): boolean {
+    // Nobody has to decide about somebody who has left meanwhile.
+    if (socket.destroyed) return false
+    if (this.#closing) this.#refuse(socket, client, { reason: 'closing' })
+    return !this.#closing
+  }
+
+  #refuse(socket: Socket, client: Client | null, refusal: Refusal): void {
+    const { onRefused } = this.#limits
+    const address = onRefused === null ? null : (client?.address ?? this.#addressOf(socket))
+    socket.destroy()
+    // Its place is free at once, so that many who are refused in one turn keep nobody else out.
+    this.#forget(socket)
+    if (onRefused === null) return
+    const { guard = null, detail = null } = refusal
+    const reason = this.#closing ? 'closing' : refusal.reason
+    tell(onRefused, { address, proxy: client?.proxy ?? null, reason, guard, detail })
+  }
+
   #addressOf(socket: Socket): ClientAddress | null {
     // The client may be gone already.
     if (socket.destroyed || socket.remoteAddress === undefined) return null
@@ -134,14 +174,11 @@ export class ConnectionTracker {
     }
   }
 
-  #askGuards(socket: Socket, address: ClientAddress): boolean {
-    for (const guard of this.#guards) {
-      try {
-        if (guard.opened(address).accept !== true) return false
-      } catch (error) {
-        this.report(error)
-        return false
-      }
+  /** Asks all of them, or up to the first that refuses: null, or who it was. */
+  #askGuards(socket: Socket, address: ClientAddress): Refusal | null {
+    for (const { name, guard } of this.#limits.guards) {
+      const refusal = this.#ask(guard, address)
+      if (refusal !== null) return { reason: 'guard', guard: name, ...refusal }
       // Before the next one is asked, so that this one hears of the end in any case.
       socket.once('close', () => {
         try {
@@ -151,8 +188,24 @@ export class ConnectionTracker {
         }
       })
     }
-    return true
+    return null
   }
+
+  #ask(guard: ConnectionGuard, address: ClientAddress): { readonly detail: string | null } | null {
+    try {
+      const { accept, detail } = guard.opened(address)
+      return accept === true ? null : { detail: typeof detail === 'string' ? detail : null }
+    } catch (error) {
+      this.report(error)
+      return { detail: 'it failed' }
+    }
+  }
+}
+
+interface Refusal {
+  readonly reason: RefusedConnection['reason']
+  readonly guard?: string
+  readonly detail?: string | null
 }
 
 // A client that goes away in mid-answer is no fault of the program, and must not be able to fill its log.

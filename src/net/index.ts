@@ -1,6 +1,12 @@
-export type { ConnectionGuard } from './connection-guard.ts'
-export type { ConnectionHandler, ConnectionLimits } from './connection-tracker.ts'
+export type { ConnectionDecision, ConnectionGuard } from './connection-guard.ts'
+export type {
+  ConnectionHandler,
+  ConnectionLimits,
+  ProxyProtocolOptions,
+  RefusedConnection,
+} from './connection-limits.ts'
 export type { DrainLimits } from './drain.ts'
+export { type GuardConnectionsOptions, type GuardedConnections, guardConnections } from './guard-connections.ts'
 export type { ListenAddress, Listener } from './listener.ts'
 export { createPlaintextServer } from './plaintext-server.ts'
 export { type ReadRequestOptions, type RequestReading, readRequest } from './read-request.ts'

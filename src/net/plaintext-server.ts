@@ -2,7 +2,8 @@
 
 import { createServer } from 'node:net'
 import { requireFunction, requireOptions } from '../internal/arguments.ts'
-import { type ConnectionHandler, type ConnectionLimits, ConnectionTracker } from './connection-tracker.ts'
+import { type ConnectionHandler, type ConnectionLimits, LIMIT_NAMES } from './connection-limits.ts'
+import { ConnectionTracker } from './connection-tracker.ts'
 import { createListener, type Listener } from './listener.ts'
 
 /**
@@ -13,6 +14,7 @@ import { createListener, type Listener } from './listener.ts'
  *
  * @throws {TypeError} If `handler` is no function or an option has the wrong type.
  * @throws {RangeError} If a limit is out of range.
+ * @throws {InvalidNameError} `ERR_TLACACOCA_ADDRESS_INVALID` if a trusted proxy is no address or range.
  * @example
  * import { createPlaintextServer, readRequest, refuse } from 'tlacacoca'
  *
@@ -30,13 +32,14 @@ import { createListener, type Listener } from './listener.ts'
  */
 export function createPlaintextServer(handler: ConnectionHandler, options: ConnectionLimits = {}): Listener {
   requireFunction('handler', handler)
-  requireOptions('options', options, ['maxConnections', 'guards', 'idleTimeoutMs', 'onError'])
+  requireOptions('options', options, LIMIT_NAMES)
   const tracker = new ConnectionTracker(options)
   // Half-open connections, because `printf … | nc` ends its side with the request. No delay, because a status line and
   // the page behind it are two writes, of which Nagle's algorithm would hold the second back for 40 ms.
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-    const address = tracker.admit(socket)
-    if (address !== null) tracker.serve({ stream: socket, address, peer: null, serverName: null }, handler)
+    tracker.admit(socket, (client) => {
+      tracker.serve({ stream: socket, ...client, peer: null, serverName: null }, handler)
+    })
   })
   return createListener(server, tracker)
 }

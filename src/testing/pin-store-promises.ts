@@ -20,11 +20,12 @@ import {
   STATES,
   T0,
 } from './contract-pins.ts'
+import { PIN_PURGE_PROMISES } from './pin-purge-promises.ts'
 
 /** Opens another store over the same pins; null where there cannot be one. */
 type Reopen = (() => Promise<PinStore>) | null
 
-/** What `PinStore` promises, by the numbers in its comment; 12 is `PinStage`. */
+/** What `PinStore` promises, by the numbers in its comment. */
 export const PIN_STORE_PROMISES: Record<string, (store: PinStore, reopen: Reopen) => Promise<void>> = {
   '1 what is read is what was put, every field of it': async (store) => {
     const full = pin('a.example:1965', 'full', {
@@ -342,6 +343,7 @@ export const PIN_STORE_PROMISES: Record<string, (store: PinStore, reopen: Reopen
       history: () => store.history('a.example:1965'),
       version: () => store.version(),
       clear: () => store.clear(at(0)),
+      purge: () => store.purge({ before: at(0), verified: false, at: at(0) }),
       publicKey: () => store.publicKey(key('x')),
       sha512: () => store.sha512(certificate('x')),
     }
@@ -353,7 +355,34 @@ export const PIN_STORE_PROMISES: Record<string, (store: PinStore, reopen: Reopen
       )
     }
   },
-  '12 a stage commits what was collected, whole': async (store) => {
+  ...PIN_PURGE_PROMISES,
+  '13 a stage gives back its labels': async (store) => {
+    if (store.stage === undefined) return
+    await put(store, [], pin('known.example:1965', 'x'))
+    const stage = await store.stage()
+    stage.add([
+      { ...pin('known.example:1965', 'y'), label: 'one' },
+      { ...pin('mark.example:1965', 'bad', { state: 'distrusted' }), label: 'two \u{1f512}' },
+      { ...pin('fresh.example:1965', 'x'), label: 'three' },
+    ])
+    const labels: [string, string | undefined][] = []
+    for await (const portion of (await stage.compare({ skipKnown: false })).contested()) {
+      for (const { subject, label, incoming } of portion) {
+        labels.push([subject, label])
+        deepStrictEqual(incoming, [
+          subject === 'known.example:1965' ? pin(subject, 'y') : pin(subject, 'bad', { state: 'distrusted' }),
+        ])
+      }
+    }
+    deepStrictEqual(labels.sort(), [
+      ['known.example:1965', 'one'],
+      ['mark.example:1965', 'two \u{1f512}'],
+    ])
+    strictEqual(await stage.commit({ changes: [], log: [line('')] }), true)
+    await stage.close()
+    deepStrictEqual(await store.read('fresh.example:1965'), [pin('fresh.example:1965', 'x')])
+  },
+  '13 a stage commits what was collected, whole': async (store) => {
     if (store.stage === undefined) return
     const known = pin('known.example:1965', 'x')
     await put(store, [], known)
@@ -385,7 +414,7 @@ export const PIN_STORE_PROMISES: Record<string, (store: PinStore, reopen: Reopen
     await stage.close()
     deepStrictEqual(await store.list(), [...fresh, mark, known])
   },
-  '12 a stage leaves out what is pinned already, if it is told to': async (store) => {
+  '13 a stage leaves out what is pinned already, if it is told to': async (store) => {
     if (store.stage === undefined) return
     const same = pin('same.example:1965', 'x')
     const other = pin('other.example:1965', 'x')
@@ -408,7 +437,7 @@ export const PIN_STORE_PROMISES: Record<string, (store: PinStore, reopen: Reopen
     await stage.close()
     deepStrictEqual(await store.list(), [pin('new.example:1', 'x'), other, replaced, same])
   },
-  '12 a stage commits nothing if something came in between': async (store) => {
+  '13 a stage commits nothing if something came in between': async (store) => {
     if (store.stage === undefined) return
     const late: [string, PinUpdate][] = [
       ['a fresh subject', { changes: [], log: [line('')] }],

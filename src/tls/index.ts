@@ -4,8 +4,13 @@ export type { Issuance, Peer, TLSVersion, VerifiedPeer } from '../certificate/pe
 export type { PeerCandidate, PeerVerifier, VerifierDecision } from '../certificate/peer-verifier.ts'
 export type { RevocationChecker, RevocationReason, RevocationStatus } from '../certificate/revocation-checker.ts'
 export { type AlertLevel, VerificationRefused } from '../errors.ts'
-export type { ConnectionGuard } from '../net/connection-guard.ts'
-export type { ConnectionHandler, ConnectionLimits } from '../net/connection-tracker.ts'
+export type { ConnectionDecision, ConnectionGuard } from '../net/connection-guard.ts'
+export type {
+  ConnectionHandler,
+  ConnectionLimits,
+  ProxyProtocolOptions,
+  RefusedConnection,
+} from '../net/connection-limits.ts'
 export type { ListenAddress, Listener } from '../net/listener.ts'
 export type { ServerConnection } from '../net/server-connection.ts'
 export { AlertCode, alertNameOf } from './alert.ts'

@@ -5,7 +5,8 @@ import { createServer as createNetServer, type Socket } from 'node:net'
 import { createSecureContext } from 'node:tls'
 import { BadTLSDataError, ConnectionError, TLSAlertError, TruncatedError } from '../errors.ts'
 import { requireFunction, requireInteger, requireOptions } from '../internal/arguments.ts'
-import { type ConnectionHandler, ConnectionTracker } from '../net/connection-tracker.ts'
+import type { ConnectionHandler } from '../net/connection-limits.ts'
+import { type Client, ConnectionTracker } from '../net/connection-tracker.ts'
 import { createListener, type Listener } from '../net/listener.ts'
 import { tell } from '../net/report.ts'
 import { readServerName } from './certificate-set.ts'
@@ -41,6 +42,7 @@ export interface SecureServerOptions extends ServerOptions {
  *   `timeouts` hold where the options name none.
  * @throws {TypeError} If an argument has the wrong type.
  * @throws {RangeError} If a limit is out of range.
+ * @throws {InvalidNameError} `ERR_TLACACOCA_ADDRESS_INVALID` if a trusted proxy is no address or range.
  * @example
  * import { AlertCode, createSecureServer, createServerContext, VerificationRefused } from 'tlacacoca/tls'
  *
@@ -77,11 +79,9 @@ export function createSecureServer(
   }
 
   const tracker = new ConnectionTracker(options)
-  const serve = (socket: Socket): void => {
-    const address = tracker.admit(socket)
-    if (address === null) return
+  const begin = (socket: Socket, client: Client): void => {
     const fail = (error: Error): void => {
-      if (onEvent !== undefined) tell(onEvent, { kind: 'handshake_failed', address, reason: failureOf(error), error })
+      if (onEvent !== undefined) tell(onEvent, { kind: 'handshake_failed', ...client, reason: failureOf(error), error })
     }
     const stream = TLSDuplex.over(socket, plan, {
       verify,
@@ -90,14 +90,17 @@ export function createSecureServer(
         stream.off('error', fail)
         const name = readServerName(stream.connection.info?.serverName ?? null)
         const serverName = name.kind === 'host' ? name.host : null
-        tracker.serve({ stream, address, peer: stream.peer, serverName }, handler)
+        tracker.serve({ stream, ...client, peer: stream.peer, serverName }, handler)
       },
     })
     stream.on('error', fail)
   }
   // Half-open connections, because some clients end their side with the request. No delay, because a status line and the
   // page behind it are two writes, of which Nagle's algorithm would hold the second back for 40 ms.
-  return createListener(createNetServer({ allowHalfOpen: true, noDelay: true }, serve), tracker)
+  const server = createNetServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    tracker.admit(socket, (client) => begin(socket, client))
+  })
+  return createListener(server, tracker)
 }
 
 function planOf(context: ServerContext): ServerPlan {

@@ -4,8 +4,8 @@
 // the certificate of a handshake is the right one from the start (see client-hello.ts), a reload is nothing but another
 // choice for the next connection, and the deadline covers everything from the first byte on.
 //
-// Invariants: after the deadline a connection is established or gone; no handshake, however it goes, throws anything at
-// the process.
+// Invariants: after the deadline a connection is established or gone, and as soon as its client has left it is gone; no
+// handshake, however it goes, throws anything at the process.
 
 import type { Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
@@ -85,6 +85,9 @@ export class ServerHandshakes {
   #start(socket: Socket, handshake: Handshake): void {
     const choice = this.#context.choose(handshake.name)
     if (choice !== null) {
+      // A client that ends its side before the handshake is done has left. Node waits for more from a connection that may
+      // be half open, even after a reset, so such a one would keep its place until the deadline.
+      socket.allowHalfOpen = false
       this.#serverFor(choice).emit('connection', socket)
       return
     }
@@ -110,6 +113,7 @@ export class ServerHandshakes {
 
   #finish(stream: TLSSocket): void {
     stream.on('error', () => {})
+    stream.allowHalfOpen = true
     const handshake = this.#pending.get(keyOf(stream))
     const sni = typeof stream.servername === 'string' && stream.servername !== '' ? stream.servername : null
     // What we read before decided on the certificate, so OpenSSL must have read the same.

@@ -4,7 +4,8 @@
 import { createServer as createNetServer } from 'node:net'
 import { requireFunction, requireInteger, requireOptions } from '../internal/arguments.ts'
 import type { ClientAddress } from '../names/client-address.ts'
-import { type ConnectionHandler, type ConnectionLimits, ConnectionTracker } from '../net/connection-tracker.ts'
+import { type ConnectionHandler, type ConnectionLimits, LIMIT_NAMES } from '../net/connection-limits.ts'
+import { ConnectionTracker } from '../net/connection-tracker.ts'
 import { createListener, type Listener } from '../net/listener.ts'
 import { tell } from '../net/report.ts'
 import { ServerContext } from './server-context.ts'
@@ -14,7 +15,7 @@ import { type HandshakeFailure, ServerHandshakes } from './server-handshakes.ts'
 export interface ServerOptions extends ConnectionLimits {
   /**
    * How long a client may take from connecting to the end of the handshake, in milliseconds, whatever trickles in
-   * meanwhile. Then the connection is destroyed. Default 10,000.
+   * meanwhile. Then the connection is destroyed. Default 10,000. Behind a proxy it is from the end of the header on.
    */
   readonly handshakeTimeoutMs?: number
   /** Is told of what clients do and nobody else would hear of. */
@@ -25,6 +26,8 @@ export interface ServerOptions extends ConnectionLimits {
 export interface ServerEvent {
   readonly kind: 'handshake_failed'
   readonly address: ClientAddress
+  /** Through which proxy it came; null if the client connected by itself. */
+  readonly proxy: ClientAddress | null
   readonly reason: HandshakeFailure
   /** What Node and OpenSSL said about it, if they did. It may hold text of the client's choosing. */
   readonly error: Error | null
@@ -39,6 +42,7 @@ export interface ServerEvent {
  *
  * @throws {TypeError} If `context` is no server context, `handler` no function, or an option has the wrong type.
  * @throws {RangeError} If a limit is out of range.
+ * @throws {InvalidNameError} `ERR_TLACACOCA_ADDRESS_INVALID` if a trusted proxy is no address or range.
  * @example
  * import { createServer, createServerContext } from 'tlacacoca/tls'
  *
@@ -66,15 +70,17 @@ export function createServer(
   // Half-open connections, because some clients end their side with the request. No delay, because a status line and the
   // page behind it are two writes, of which Nagle's algorithm would hold the second back for 40 ms.
   const server = createNetServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-    const address = tracker.admit(socket)
-    if (address === null) return
-    handshakes.begin(socket, (result) => {
-      if (result.kind === 'failed') {
-        if (onEvent === undefined) return
-        tell(onEvent, { kind: 'handshake_failed', address, reason: result.reason, error: result.error })
-      } else {
-        tracker.serve({ stream: result.stream, address, peer: result.peer, serverName: result.serverName }, handler)
-      }
+    tracker.admit(socket, (client) => {
+      handshakes.begin(socket, (result) => {
+        if (result.kind === 'failed') {
+          if (onEvent === undefined) return
+          const { reason, error } = result
+          tell(onEvent, { kind: 'handshake_failed', ...client, reason, error })
+        } else {
+          const { stream, peer, serverName } = result
+          tracker.serve({ stream, ...client, peer, serverName }, handler)
+        }
+      })
     })
   })
   return createListener(server, tracker)
@@ -82,10 +88,7 @@ export function createServer(
 
 /** @internal */
 export const SERVER_OPTIONS = [
-  'maxConnections',
-  'guards',
-  'idleTimeoutMs',
-  'onError',
+  ...LIMIT_NAMES,
   'handshakeTimeoutMs',
   'onEvent',
 ] as const satisfies readonly (keyof ServerOptions)[]

@@ -9,6 +9,7 @@ import type { Clock } from '../internal/clock.ts'
 import { systemClock } from '../internal/clock.ts'
 import { parseEndpoint } from '../names/endpoint.ts'
 import { normalizeHost } from '../names/host.ts'
+import { requireNames } from './hashed-names.ts'
 import { bySubject, endpointOf, latestLive } from './host-info.ts'
 import { type Merged, mergeSubject, replaceSubject } from './import-merge.ts'
 import { isLive, type Pin, type PinChange } from './pin.ts'
@@ -68,6 +69,7 @@ export interface ImportPlan extends AsyncDisposable {
  * Plans an import: collects the pins, compares them with the store, asks about conflicts. Changes nothing.
  *
  * @param pins - The pins, with subjects in canonical form. If it throws, there is no plan.
+ * @throws {StoreError} `STORE_HASHED` if the mode is `replace` and the store keeps hashes of names.
  * @throws {RangeError} If a subject or a fingerprint is not in canonical form, or a subject has the same one twice.
  * @example
  * import { parseFingerprint } from 'tlacacoca/certificate'
@@ -98,6 +100,8 @@ export async function planImport(
   requireOptions('options', options, ['mode', 'onConflict', 'clock'])
   if (options.mode !== undefined) requireOneOf('mode', options.mode, ['merge', 'replace'])
   if (options.onConflict !== undefined) requireFunction('onConflict', options.onConflict)
+  // Nobody could be told, before or afterwards, which hosts it removes.
+  if (options.mode === 'replace') requireNames(store, 'replaced')
   const stage = store.stage === undefined ? new PlainStage(store) : await store.stage()
   try {
     for await (const portion of pins) {

@@ -1,4 +1,10 @@
 export type { Pinnable, TrustOptions } from './changes.ts'
+export { detectKnownHosts } from './formats/detect.ts'
+export type { KnownHostsExport, KnownHostsExportOptions } from './formats/export-known-hosts.ts'
+export type { LeftOutPin } from './formats/host-to-write.ts'
+export type { KnownHostsImport, KnownHostsImportOptions } from './formats/import-known-hosts.ts'
+export type { KnownHostsExportFormat, KnownHostsFormat } from './formats/known-host.ts'
+export { HashedPinStore } from './hashed-pin-store.ts'
 export type { HostInfo } from './host-info.ts'
 export type {
   ConflictDecider,
@@ -17,15 +23,26 @@ export type {
   ContestedSubject,
   PinListing,
   PinnedMaterial,
+  PinPurge,
   PinStage,
   PinStore,
   PinUpdate,
+  PurgedPins,
   SeenMaterial,
+  StagedPin,
   StagedPins,
   SubjectChange,
 } from './pin-store.ts'
-export type { PolicyWord, TofuAnswer, TofuPolicy, VouchQuestion } from './policy.ts'
+export type {
+  ChangedPolicy,
+  ChangeReason,
+  PolicyWord,
+  TofuAnswer,
+  TofuPolicy,
+  VouchQuestion,
+} from './policy.ts'
 export type { PublicKeys } from './rotation.ts'
+export { type ListSignature, type SignListOptions, signKnownHosts } from './signed-list.ts'
 export type { SqlitePinStoreOptions } from './sqlite-pin-store.ts'
 export { SqlitePinStore } from './sqlite-pin-store.ts'
 export type { HostPage, TofuOpenOptions, TofuOptions, VerifyOptions } from './tofu-store.ts'
@@ -41,6 +58,7 @@ export type {
   PinnedFacts,
   RenewedVerdict,
   RotatedVerdict,
+  TofuRule,
   TrustedVerdict,
   TrustedVisit,
   Verdict,

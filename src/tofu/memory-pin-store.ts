@@ -5,7 +5,16 @@ import type { Fingerprint } from '../certificate/fingerprint.ts'
 import { StoreError } from '../errors.ts'
 import { requireDate } from '../internal/arguments.ts'
 import { isLive, type Pin, type PinChange } from './pin.ts'
-import type { ClearedPins, PinListing, PinnedMaterial, PinStore, PinUpdate, SeenMaterial } from './pin-store.ts'
+import type {
+  ClearedPins,
+  PinListing,
+  PinnedMaterial,
+  PinPurge,
+  PinStore,
+  PinUpdate,
+  PurgedPins,
+  SeenMaterial,
+} from './pin-store.ts'
 import { SEEN_INTERVAL_MS } from './pin-store.ts'
 
 /**
@@ -100,10 +109,26 @@ export class MemoryPinStore implements PinStore {
   clear(at: Date): ClearedPins {
     this.#requireOpen()
     const removed = this.#removeUnmarked()
-    this.#changes = this.#changes.filter((change) => this.#isMark(change.subject, change.new))
+    this.#changes = this.#changes.filter((change) => this.#setsMark(change))
     this.#changes.push({ at, subject: '', cause: 'cleared', old: null, new: null, decidedBy: 'user' })
     this.#version++
     return removed
+  }
+
+  purge({ before, verified, at }: PinPurge): PurgedPins {
+    this.#requireOpen()
+    const stale = new Map([...this.#subjects].filter(([, pins]) => isStale([...pins.values()], before, verified)))
+    const forgotten = this.#forgottenSubjects(before)
+    let pins = 0
+    for (const [subject, all] of stale) pins += this.#removeUnmarkedOf(subject, all)
+    const kept = this.#changes.filter(
+      (change) => !(stale.has(change.subject) || forgotten.has(change.subject)) || this.#setsMark(change),
+    )
+    const lines = this.#changes.length - kept.length
+    this.#changes = [...kept, { at, subject: '', cause: 'purged', old: null, new: null, decidedBy: 'user' }]
+    this.#forgetUnnamed()
+    this.#version++
+    return { subjects: stale.size, pins, lines, erased: true }
   }
 
   publicKey(keyDigest: Fingerprint): Uint8Array | undefined {
@@ -135,8 +160,35 @@ export class MemoryPinStore implements PinStore {
     this.#sha512.set(material.digest, material.sha512)
   }
 
-  #isMark(subject: string, digest: Fingerprint | null): boolean {
-    return digest !== null && this.#subjects.get(subject)?.get(digest)?.state === 'distrusted'
+  /** Whether a line says when a mark was set that is still there. */
+  #setsMark({ subject, cause, new: digest }: PinChange): boolean {
+    if (cause !== 'distrusted' || digest === null) return false
+    return this.#subjects.get(subject)?.get(digest)?.state === 'distrusted'
+  }
+
+  /** Subjects that have history alone, all of it from before an instant. */
+  #forgottenSubjects(before: Date): ReadonlySet<string> {
+    const forgotten = new Set(this.#changes.map((change) => change.subject))
+    forgotten.delete('')
+    for (const [subject, pins] of this.#subjects) {
+      if ([...pins.values()].some((pin) => pin.state !== 'distrusted')) forgotten.delete(subject)
+    }
+    for (const change of this.#changes) if (change.at >= before) forgotten.delete(change.subject)
+    return forgotten
+  }
+
+  /** Forgets what was remembered beside pins that are gone. */
+  #forgetUnnamed(): void {
+    const named = new Set([...this.#subjects.values()].flatMap((pins) => [...pins.values()]).flatMap(namesOf))
+    for (const digest of this.#publicKeys.keys()) if (!named.has(digest)) this.#publicKeys.delete(digest)
+    for (const digest of this.#sha512.keys()) if (!named.has(digest)) this.#sha512.delete(digest)
+  }
+
+  #removeUnmarkedOf(subject: string, pins: Map<Fingerprint, Pin>): number {
+    const before = pins.size
+    for (const [digest, pin] of pins) if (pin.state !== 'distrusted') pins.delete(digest)
+    if (pins.size === 0) this.#subjects.delete(subject)
+    return before - pins.size
   }
 
   #removeUnmarked(): ClearedPins {
@@ -144,12 +196,10 @@ export class MemoryPinStore implements PinStore {
     let pins = 0
     let kept = 0
     for (const [subject, all] of this.#subjects) {
-      const before = all.size
-      for (const [digest, pin] of all) if (pin.state !== 'distrusted') all.delete(digest)
-      if (all.size < before) subjects++
-      pins += before - all.size
+      const removed = this.#removeUnmarkedOf(subject, all)
+      if (removed > 0) subjects++
+      pins += removed
       kept += all.size
-      if (all.size === 0) this.#subjects.delete(subject)
     }
     this.#publicKeys.clear()
     this.#sha512.clear()
@@ -166,6 +216,17 @@ function copyOf(pin: Pin): Pin {
     firstSeen: new Date(firstSeen),
     lastSeen: new Date(lastSeen),
   }
+}
+
+/** Whether a subject has pins other than marks, and none of these was seen since or is to be kept for another reason. */
+function isStale(pins: readonly Pin[], before: Date, verified: boolean): boolean {
+  const unmarked = pins.filter((pin) => pin.state !== 'distrusted')
+  if (unmarked.length === 0) return false
+  return unmarked.every((pin) => pin.lastSeen < before && (verified || pin.state !== 'verified'))
+}
+
+function namesOf({ digest, keyDigest }: Pin): Fingerprint[] {
+  return keyDigest === null ? [digest] : [digest, keyDigest]
 }
 
 /** Whether a subject's pins are those that a change was decided on. */

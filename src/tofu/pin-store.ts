@@ -66,6 +66,31 @@ export interface ClearedPins {
   readonly kept: number
 }
 
+/** What to purge. */
+export interface PinPurge {
+  /** Subjects of which nothing was seen since this instant go. */
+  readonly before: Date
+  /** Whether subjects with a pin that is `verified` go too. */
+  readonly verified: boolean
+  /** When this happens, for the history. */
+  readonly at: Date
+}
+
+/** How much `purge` removed. */
+export interface PurgedPins {
+  /** Subjects whose pins were removed. */
+  readonly subjects: number
+  /** Pins removed, of every state. */
+  readonly pins: number
+  /** Lines of history removed, also of subjects that had no pins any more. */
+  readonly lines: number
+  /**
+   * Whether nothing of all that can be read in the store's files any more. False if another program that reads, or a
+   * full disk, stood in the way: another `purge` tries again.
+   */
+  readonly erased: boolean
+}
+
 /**
  * Promises to implement; `checkPinStore` of `tlacacoca/testing` checks each of them by its number.
  *
@@ -88,6 +113,12 @@ export interface ClearedPins {
  *    `cleared` for the subject '', and moves the version. What was remembered beside the pins goes too.
  * 10. Whoever cannot answer throws a `StoreError`. A store never answers as if it were empty because it failed.
  * 11. After `close` every method throws `ERR_TLACACOCA_STORE_CLOSED`, except `close`, which may be called again.
+ * 12. `purge` removes every subject whose pins were all last seen before an instant and of which none is `verified`, or
+ *    it is told not to mind; marks count for nothing and stay. Its lines of history go too, as do those of subjects
+ *    without pins of which the last is older than that instant; the lines that say when remaining marks were set stay.
+ *    What was remembered beside the pins goes if no pin names it any more. It logs a line `purged` for the subject '' and
+ *    moves the version. `erased` says whether the text is gone from where it was kept, or is merely not found any more.
+ * 13. What is collected in a `PinStage` is compared and committed as its comments say, labels included.
  */
 export interface PinStore {
   lastSeen(subject: string, digest: Fingerprint): Awaitable<number | undefined>
@@ -99,13 +130,16 @@ export interface PinStore {
   /** All pins, in portions that hold whole subjects. */
   scan(): AsyncIterable<readonly Pin[]>
   history(subject: string): Awaitable<readonly PinChange[]>
-  /** A number that moves with every `update` and `clear`. */
+  /** A number that moves with every `update`, `clear` and `purge`. */
   version(): Awaitable<number>
   clear(at: Date): Awaitable<ClearedPins>
+  purge(purge: PinPurge): Awaitable<PurgedPins>
   /** The public key (SubjectPublicKeyInfo in DER) that was remembered under its digest. */
   publicKey(keyDigest: Fingerprint): Awaitable<Uint8Array | undefined>
   /** The SHA-512 fingerprint that was remembered with a certificate's SHA-256. */
   sha512(digest: Fingerprint): Awaitable<Fingerprint | undefined>
+  /** Whether what `list` and `scan` call subjects are not their names, because these are kept as hashes only. */
+  readonly hashesNames?: boolean
   /** A faster way for large imports, if the engine has one. */
   stage?(): Awaitable<PinStage>
   close(): Awaitable<void>
@@ -123,7 +157,7 @@ export interface SeenMaterial extends PinnedMaterial {
  */
 export interface PinStage {
   /** Collects pins. */
-  add(pins: readonly Pin[]): void
+  add(pins: readonly StagedPin[]): void
   /** Forgets everything collected so far. */
   reset(): void
   /**
@@ -141,6 +175,12 @@ export interface PinStage {
    */
   commit(update: PinUpdate): Awaitable<boolean>
   close(): Awaitable<void>
+}
+
+/** A pin on its way in. */
+export interface StagedPin extends Pin {
+  /** A text that comes back with the subject if it is contested, and is not stored. One subject has one label. */
+  readonly label?: string
 }
 
 /** What was collected, beside what is stored. */
@@ -162,4 +202,6 @@ export interface ContestedSubject {
   readonly subject: string
   readonly stored: readonly Pin[]
   readonly incoming: readonly Pin[]
+  /** What its pins were labelled with. */
+  readonly label?: string
 }

@@ -52,11 +52,12 @@ export type PinChangeCause =
   | 'revoked'
   | 'imported'
   | 'cleared'
+  | 'purged'
 
 /** One line of a subject's history: what was pinned, what came in its place, why, and who decided. */
 export interface PinChange {
   readonly at: Date
-  /** Empty for what concerned the whole store: an import, a `clear`. */
+  /** Empty for what concerned the whole store: an import, a `clear`, a `purge`. */
   readonly subject: string
   readonly cause: PinChangeCause
   /** The fingerprint that went; null if there was none. */

@@ -1,5 +1,13 @@
 import { isLive, type Pin } from './pin.ts'
-import type { ContestedSubject, PinStage, PinStore, PinUpdate, StagedPins, SubjectChange } from './pin-store.ts'
+import type {
+  ContestedSubject,
+  PinStage,
+  PinStore,
+  PinUpdate,
+  StagedPin,
+  StagedPins,
+  SubjectChange,
+} from './pin-store.ts'
 
 /** Collects an import in memory, for stores without a way of their own. */
 export class PlainStage implements PinStage {
@@ -11,7 +19,7 @@ export class PlainStage implements PinStage {
     this.#store = store
   }
 
-  add(pins: readonly Pin[]): void {
+  add(pins: readonly StagedPin[]): void {
     for (const pin of pins) {
       const collected = this.#subjects.get(pin.subject)
       if (collected === undefined) this.#subjects.set(pin.subject, [pin])

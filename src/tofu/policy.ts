@@ -5,10 +5,26 @@ import type { Certificate } from '../certificate/certificate.ts'
 import { requireFunction, requireOneOf, requireOptions } from '../internal/arguments.ts'
 import type { Endpoint } from '../names/endpoint.ts'
 import type { Awaitable } from './pin-store.ts'
-import type { ChangeVerdict, FirstUseVerdict } from './verdict.ts'
+import type { ChangedVerdict, ChangeVerdict, FirstUseVerdict } from './verdict.ts'
 
-/** What to do without looking any further: accept and record, ask the callback, or refuse. */
-export type PolicyWord = 'trust' | 'ask' | 'refuse'
+/** What to do: accept and record, ask the callback, or refuse. */
+export type PolicyWord = 'accept' | 'ask' | 'refuse'
+
+/** Why a certificate counts as changed: the `reason` of a {@link ChangedVerdict}. */
+export type ChangeReason = ChangedVerdict['reason']
+
+/** What to do with a changed certificate, by the reason of the verdict. */
+export interface ChangedPolicy {
+  /**
+   * The pinned certificate had expired, so a new one was due. Default `ask`. `accept` is what Amfora does; but the date is
+   * printed in the certificate, and somebody in the middle can wait for it.
+   */
+  readonly pinned_expired?: PolicyWord
+  /** An authority vouches for the new one: see `vouches`. Default `ask`. `accept` trusts that authority with every host. */
+  readonly authority_vouched?: PolicyWord
+  /** Neither. Default `refuse`. To accept it is to have no trust on first use at all. */
+  readonly early?: 'ask' | 'refuse' | 'dangerouslyAccept'
+}
 
 /** An answer is an object, so that a forgotten `await` cannot read as "yes". Whatever is not exactly `true` is "no". */
 export interface TofuAnswer {
@@ -25,17 +41,17 @@ export interface VouchQuestion {
 
 /** The rules by which verdicts are accepted. Every field is optional; where nobody answers, the answer is no. */
 export interface TofuPolicy {
-  /** A server that was never seen. Default `ask` if there is an `onFirstUse`, and `trust` otherwise. */
+  /** A server that was never seen. Default `ask` if there is an `onFirstUse`, and `accept` otherwise. */
   readonly firstUse?: PolicyWord
-  /** A new certificate for the pinned key, which only the owner of that key can use. Default `trust`. */
+  /** A new certificate for the pinned key, which only the owner of that key can use. Default `accept`. */
   readonly renewed?: PolicyWord
   /**
-   * A new key that the pinned one vouches for. Default `ask`: a server's key may sign for others than the server (the
-   * users of a Misfin server, say), so a signature alone does not hand over the name.
+   * A new key that the pinned one vouches for: it was announced over a verified connection, or the old key has signed a
+   * certificate for this very host. Default `accept`. (A signature for another host, or for a mailbox, does not count.)
    */
   readonly rotated?: PolicyWord
-  /** Any other certificate. Default `ask`. There is no `trust`: that would be no trust on first use at all. */
-  readonly changed?: 'ask' | 'refuse'
+  /** Any other certificate: one word for all of them, or one for each reason. */
+  readonly changed?: 'ask' | 'refuse' | ChangedPolicy
   /** Decides on a first visit. */
   readonly onFirstUse?: (verdict: FirstUseVerdict) => Awaitable<TofuAnswer>
   /** Decides on a certificate that came in place of the pinned one, where the word for its kind is `ask`. */
@@ -52,37 +68,58 @@ export interface SettledPolicy extends TofuPolicy {
   readonly firstUse: PolicyWord
   readonly renewed: PolicyWord
   readonly rotated: PolicyWord
-  readonly changed: 'ask' | 'refuse'
+  readonly changed: Required<ChangedPolicy>
 }
 
 /** @internal Checks a policy and fills in the defaults. */
 export function settlePolicy(policy: TofuPolicy = {}): SettledPolicy {
   requireOptions('policy', policy, POLICY_FIELDS)
   for (const name of ['firstUse', 'renewed', 'rotated'] as const) {
-    if (policy[name] !== undefined) requireOneOf(name, policy[name], ['trust', 'ask', 'refuse'])
+    if (policy[name] !== undefined) requireOneOf(name, policy[name], WORDS)
   }
-  if (policy.changed !== undefined) requireOneOf('changed', policy.changed, ['ask', 'refuse'])
   for (const name of ['onFirstUse', 'onChanged', 'vouches'] as const) {
     if (policy[name] !== undefined) requireFunction(name, policy[name])
   }
   return {
     ...policy,
-    firstUse: policy.firstUse ?? (policy.onFirstUse === undefined ? 'trust' : 'ask'),
-    renewed: policy.renewed ?? 'trust',
-    rotated: policy.rotated ?? 'ask',
-    changed: policy.changed ?? 'ask',
+    firstUse: policy.firstUse ?? (policy.onFirstUse === undefined ? 'accept' : 'ask'),
+    renewed: policy.renewed ?? 'accept',
+    rotated: policy.rotated ?? 'accept',
+    changed: { pinned_expired: 'ask', authority_vouched: 'ask', early: 'refuse', ...saidOfChanged(policy.changed) },
   }
 }
 
+/** What a policy says of each reason. */
+function saidOfChanged(changed: TofuPolicy['changed']): ChangedPolicy {
+  if (typeof changed !== 'object' || changed === null) {
+    if (changed === undefined) return {}
+    requireOneOf('changed', changed, ['ask', 'refuse'])
+    return { pinned_expired: changed, authority_vouched: changed, early: changed }
+  }
+  requireOptions('changed', changed, ['pinned_expired', 'authority_vouched', 'early'])
+  const said = withoutUndefined(changed)
+  const { pinned_expired, authority_vouched, early } = said
+  if (pinned_expired !== undefined) requireOneOf('changed.pinned_expired', pinned_expired, WORDS)
+  if (authority_vouched !== undefined) requireOneOf('changed.authority_vouched', authority_vouched, WORDS)
+  if (early !== undefined) requireOneOf('changed.early', early, ['ask', 'refuse', 'dangerouslyAccept'])
+  return said
+}
+
+const WORDS = ['accept', 'ask', 'refuse'] as const satisfies PolicyWord[]
+
 /**
- * @internal One policy over another. A callback that asks replaces the word that trusts without asking. A field that is
+ * @internal One policy over another. A callback that asks replaces the word that accepts without asking. A field that is
  * there but undefined says nothing: it must not undo a refusal of the policy below.
  */
 export function mergePolicies(base: TofuPolicy, over: TofuPolicy): SettledPolicy {
   requireOptions('policy', over, POLICY_FIELDS)
-  const asks = over.onFirstUse !== undefined && over.firstUse === undefined && base.firstUse === 'trust'
-  const said = Object.fromEntries(Object.entries(over).filter(([, value]) => value !== undefined))
-  return settlePolicy({ ...base, ...said, ...(asks ? { firstUse: 'ask' } : {}) })
+  const asks = over.onFirstUse !== undefined && over.firstUse === undefined && base.firstUse === 'accept'
+  const changed = { ...saidOfChanged(base.changed), ...saidOfChanged(over.changed) }
+  return settlePolicy({ ...base, ...withoutUndefined(over), ...(asks ? { firstUse: 'ask' } : {}), changed })
+}
+
+function withoutUndefined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
 }
 
 const POLICY_FIELDS = [

@@ -1,4 +1,5 @@
-// The pin database. Its application id and the meaning of these columns are frozen; later versions only add.
+// The pin database. Its application id and the meaning of these columns are frozen; later versions only add. Version 2
+// added `setting`: the key by which names are hashed, and whether deleted text is still to be erased.
 //
 // `certificate_digest` is the one table beside those that verdicts need: some clients (gmni) pin a certificate by its
 // SHA-512, which cannot be computed from the SHA-256 that we pin by. In the row of the pin it would more than double the
@@ -10,6 +11,8 @@ export const PIN_SCHEMA: SqliteSchema = {
   name: 'pin database',
   // The letters 'tlpn'.
   applicationId: 0x746c706e,
+  // Where somebody has been is nobody's business once they want it forgotten.
+  overwritesDeleted: true,
   migrations: [
     `CREATE TABLE pin(
        subject TEXT NOT NULL,
@@ -36,5 +39,8 @@ export const PIN_SCHEMA: SqliteSchema = {
        decided_by TEXT
      ) STRICT;
      CREATE INDEX change_subject ON change(subject);`,
+    // Always there, so that a file that lost it to damage is not taken for one whose names are not hashed.
+    `CREATE TABLE setting(name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+     INSERT INTO setting VALUES ('names', x'');`,
   ],
 }

@@ -4,7 +4,9 @@
 // WITHOUT ROWID table: 1 to 2 us. Everything else may take its time.
 
 import { resolve } from 'node:path'
+import type { Database } from 'better-sqlite3'
 import type { Fingerprint } from '../certificate/fingerprint.ts'
+import { StoreError } from '../errors.ts'
 import { requireInteger, requireString, show } from '../internal/arguments.ts'
 import { openSqlite, type SqliteFile } from '../internal/sqlite.ts'
 import { isObstacle } from '../internal/sqlite-errors.ts'
@@ -12,15 +14,28 @@ import type { Pin, PinChange } from './pin.ts'
 import {
   type ClearedPins,
   type PinListing,
+  type PinPurge,
   type PinStage,
   type PinStore,
   type PinUpdate,
+  type PurgedPins,
   SEEN_INTERVAL_MS,
   type SeenMaterial,
 } from './pin-store.ts'
 import { PIN_SCHEMA } from './schema.ts'
+import { purgeRows } from './sqlite-purge.ts'
+import { erasureIsDone, isErasureDue, makeNameKey, noteErasure, readNameKey } from './sqlite-settings.ts'
 import { SqliteStage } from './sqlite-stage.ts'
-import { applyUpdate, changeOf, log, pinOf, readPins, remember, Statements } from './sqlite-statements.ts'
+import {
+  applyUpdate,
+  changeOf,
+  log,
+  pinOf,
+  readPins,
+  remember,
+  requireNaming,
+  Statements,
+} from './sqlite-statements.ts'
 
 /** How to open the file. */
 export interface SqlitePinStoreOptions {
@@ -28,13 +43,21 @@ export interface SqlitePinStoreOptions {
   readonly lockTimeoutMs?: number
 }
 
+/** @internal A file, and by which key the subjects in it are to be hashed; null for none. */
+export interface PinFile {
+  readonly pins: SqlitePinStore
+  readonly nameKey: Uint8Array | null
+}
+
 /** Keeps pins in a SQLite file. */
 export class SqlitePinStore implements PinStore {
   readonly #file: SqliteFile
   readonly #sql: Statements
+  readonly #hashed: boolean
 
-  private constructor(file: SqliteFile) {
+  private constructor(file: SqliteFile, hashed: boolean) {
     this.#file = file
+    this.#hashed = hashed
     this.#sql = new Statements(file.db)
   }
 
@@ -46,7 +69,8 @@ export class SqlitePinStore implements PinStore {
    * verified, and every change throws.
    *
    * @throws {StoreError} `STORE_FOREIGN` for the database of another program and `STORE_NEWER` for one of a later
-   *   release, both untouched; `STORE_CORRUPT`, `STORE_LOCKED`, `STORE_READ_ONLY`, `STORE_FULL`, `STORE_FAILED`.
+   *   release, both untouched; `STORE_HASHED` for one that keeps hashes of names, which `TofuStore.open` opens;
+   *   `STORE_CORRUPT`, `STORE_LOCKED`, `STORE_READ_ONLY`, `STORE_FULL`, `STORE_FAILED`.
    * @example
    * import { SqlitePinStore } from 'tlacacoca/tofu'
    *
@@ -55,6 +79,23 @@ export class SqlitePinStore implements PinStore {
    * pins.close()
    */
   static async open(path: string, options: SqlitePinStoreOptions = {}): Promise<SqlitePinStore> {
+    const { pins, nameKey } = await SqlitePinStore.openFile(path, options)
+    if (nameKey === null) return pins
+    pins.close()
+    const message = `the pin database ${path} keeps the names of hosts as hashes; open it by TofuStore.open`
+    throw new StoreError('ERR_TLACACOCA_STORE_HASHED', message)
+  }
+
+  /**
+   * @internal Opens the file however subjects are kept in it. What the names are hashed by is the caller's to heed.
+   *
+   * @param options.hashNames - Whether names are to be hashed from now on, if there are none yet.
+   * @throws {StoreError} `STORE_NOT_HASHED` if there are.
+   */
+  static async openFile(
+    path: string,
+    options: SqlitePinStoreOptions & { readonly hashNames?: boolean },
+  ): Promise<PinFile> {
     requireString('path', path)
     if (path === '' || /^(:memory:$|file:)/i.test(path)) {
       throw new RangeError(
@@ -65,7 +106,9 @@ export class SqlitePinStore implements PinStore {
     // An absolute path is never one of SQLite's special names, such as `:memory:`.
     const file = await openSqlite(resolve(path), PIN_SCHEMA, options)
     try {
-      return await file.attempt(() => new SqlitePinStore(file))
+      const found = await file.attempt(() => readNameKey(file.db))
+      const nameKey = found ?? (options.hashNames === true ? await beginHashing(file) : null)
+      return { pins: await file.attempt(() => new SqlitePinStore(file, nameKey !== null)), nameKey }
     } catch (error) {
       file.close()
       throw error
@@ -92,11 +135,14 @@ export class SqlitePinStore implements PinStore {
 
   read(subject: string): readonly Pin[] | Promise<readonly Pin[]> {
     this.#file.requireOpen()
-    return this.#file.attempt(() => readPins(this.#sql, subject))
+    return this.#file.attempt(() => readPins(this.#sql, subject, this.#hashed))
   }
 
   update(update: PinUpdate): boolean | Promise<boolean> {
-    return this.#file.write(() => applyUpdate(this.#sql, update))
+    return this.#file.write(() => {
+      requireNaming(this.#sql, this.#hashed)
+      return applyUpdate(this.#sql, update)
+    })
   }
 
   seen(subject: string, digest: Fingerprint, at: number, material?: SeenMaterial): void {
@@ -163,8 +209,8 @@ export class SqlitePinStore implements PinStore {
     return this.#file.attempt(() => this.#sql.version.get() ?? 0)
   }
 
-  clear(at: Date): ClearedPins | Promise<ClearedPins> {
-    return this.#file.write(() => {
+  async clear(at: Date): Promise<ClearedPins> {
+    const cleared = await this.#file.write(() => {
       // The line comes first and stays, so that the version, which is the highest id, never moves back.
       log(this.#sql, { at, subject: '', cause: 'cleared', old: null, new: null, decidedBy: 'user' })
       const subjects = this.#sql.countUnmarkedSubjects.get() ?? 0
@@ -172,8 +218,20 @@ export class SqlitePinStore implements PinStore {
       this.#sql.removeHistory.run()
       this.#sql.forgetKeys.run()
       this.#sql.forgetSha512.run()
+      noteErasure(this.#file.db)
       return { subjects, pins, kept: this.#sql.count.get() ?? 0 }
     })
+    await erase(this.#file)
+    return cleared
+  }
+
+  async purge(purge: PinPurge): Promise<PurgedPins> {
+    const { purged, isDue } = await this.#file.write(() => {
+      const { db } = this.#file
+      log(this.#sql, { at: purge.at, subject: '', cause: 'purged', old: null, new: null, decidedBy: 'user' })
+      return { purged: purgeRows(db, purge), isDue: isErasureDue(db) }
+    })
+    return { ...purged, erased: !isDue || (await erase(this.#file)) }
   }
 
   publicKey(keyDigest: Fingerprint): Uint8Array | undefined | Promise<Uint8Array | undefined> {
@@ -188,7 +246,7 @@ export class SqlitePinStore implements PinStore {
 
   async stage(): Promise<PinStage> {
     this.#file.requireWritable()
-    return SqliteStage.open(this.#file)
+    return SqliteStage.open(this.#file, this.#hashed)
   }
 
   close(): void {
@@ -197,3 +255,37 @@ export class SqlitePinStore implements PinStore {
 }
 
 const SCAN_ROWS = 1000
+
+/** Makes deleted text unreadable, and false if that has to wait. */
+async function erase(file: SqliteFile): Promise<boolean> {
+  const isErased = await file.erase()
+  if (isErased) await file.write(() => erasureIsDone(file.db))
+  return isErased
+}
+
+/** Makes a key by which names are hashed from now on, unless another program just has. */
+async function beginHashing(file: SqliteFile): Promise<Uint8Array> {
+  const { key, isNew } = await file.write(() => {
+    const { db } = file
+    const present = readNameKey(db)
+    if (present !== null) return { key: present, isNew: false }
+    requireNoNames(db, file.path)
+    noteErasure(db)
+    return { key: makeNameKey(db), isNew: true }
+  })
+  // Names that were there once.
+  if (isNew) await erase(file)
+  return key
+}
+
+function requireNoNames(db: Database, path: string): void {
+  const named = db
+    .prepare<[], number>("SELECT EXISTS (SELECT 1 FROM pin) OR EXISTS (SELECT 1 FROM change WHERE subject <> '')")
+    .pluck()
+    .get()
+  if (named === 0) return
+  const message =
+    `the pin database ${path} has names of hosts in it, which cannot be turned into hashes in place: export it, ` +
+    'open a new file with "hashNames", and import into that what you exported'
+  throw new StoreError('ERR_TLACACOCA_STORE_NOT_HASHED', message)
+}

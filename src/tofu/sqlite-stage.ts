@@ -4,20 +4,21 @@
 
 import type { Database, Statement } from 'better-sqlite3'
 import type { SqliteFile } from '../internal/sqlite.ts'
-import type { Pin } from './pin.ts'
-import type { ContestedSubject, PinStage, PinUpdate, StagedPins } from './pin-store.ts'
-import { applyUpdate, COLUMNS, type PinRow, pinOf, rowOf, Statements } from './sqlite-statements.ts'
+import type { ContestedSubject, PinStage, PinUpdate, StagedPin, StagedPins } from './pin-store.ts'
+import { applyUpdate, COLUMNS, type PinRow, pinOf, requireNaming, rowOf, Statements } from './sqlite-statements.ts'
 
 /** @internal Collects an import for a SQLite file. */
 export class SqliteStage implements PinStage {
   readonly #file: SqliteFile
   readonly #db: Database
   readonly #sql: Statements
-  readonly #add: Statement<[...PinRow]>
+  readonly #add: Statement<[...PinRow, string | null]>
+  readonly #hashed: boolean
   #version = 0
 
-  private constructor(file: SqliteFile, db: Database) {
+  private constructor(file: SqliteFile, db: Database, hashed: boolean) {
     this.#file = file
+    this.#hashed = hashed
     this.#db = db
     this.#sql = new Statements(db)
     // Sorted input is appended at the end of the tree; 32 MiB keep its upper levels in memory for any other.
@@ -27,28 +28,28 @@ export class SqliteStage implements PinStage {
       CREATE TEMP TABLE incoming(
         subject TEXT NOT NULL, digest TEXT NOT NULL, state INTEGER NOT NULL, key_digest TEXT, not_after INTEGER,
         first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, days_seen INTEGER NOT NULL, source TEXT, note TEXT,
-        PRIMARY KEY (subject, digest)
+        label TEXT, PRIMARY KEY (subject, digest)
       ) WITHOUT ROWID;
       CREATE TEMP TABLE contested(subject TEXT PRIMARY KEY) WITHOUT ROWID;
       CREATE TEMP TABLE known(subject TEXT PRIMARY KEY) WITHOUT ROWID;
       BEGIN`)
-    this.#add = db.prepare('INSERT INTO incoming VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+    this.#add = db.prepare('INSERT INTO incoming VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
   }
 
-  static async open(file: SqliteFile): Promise<SqliteStage> {
+  static async open(file: SqliteFile, hashed: boolean): Promise<SqliteStage> {
     const db = await file.connect()
     if (db === null) throw new TypeError('a snapshot has no stage')
     try {
-      return await file.attempt(() => new SqliteStage(file, db))
+      return await file.attempt(() => new SqliteStage(file, db, hashed))
     } catch (error) {
       file.disconnect(db)
       throw error
     }
   }
 
-  add(pins: readonly Pin[]): void {
+  add(pins: readonly StagedPin[]): void {
     this.#guard(() => {
-      for (const pin of pins) this.#add.run(...rowOf(pin))
+      for (const pin of pins) this.#add.run(...rowOf(pin), pin.label ?? null)
     })
   }
 
@@ -72,6 +73,7 @@ export class SqliteStage implements PinStage {
 
   async commit(update: PinUpdate): Promise<boolean> {
     return this.#file.write(() => {
+      requireNaming(this.#sql, this.#hashed)
       // While the version stands still, nobody has added a subject, and a million look-ups are saved.
       if ((this.#sql.version.get() ?? 0) !== this.#version && this.#freshAreKnown()) return false
       if (!applyUpdate(this.#sql, update)) return false
@@ -131,6 +133,7 @@ export class SqliteStage implements PinStage {
     const incoming = this.#db
       .prepare<[string], PinRow>(`SELECT ${COLUMNS} FROM incoming WHERE subject = ? ORDER BY digest`)
       .raw()
+    const labelOf = this.#db.prepare<[string], string>('SELECT max(label) FROM incoming WHERE subject = ?').pluck()
     let after = ''
     while (true) {
       // Read to its end before anybody is asked, so that no lock is held while a person thinks.
@@ -143,6 +146,7 @@ export class SqliteStage implements PinStage {
           subject,
           stored: this.#sql.read.all(subject).map(pinOf),
           incoming: incoming.all(subject).map(pinOf),
+          ...labelled(labelOf.get(subject)),
         })),
       )
     }
@@ -163,6 +167,10 @@ export class SqliteStage implements PinStage {
       throw this.#file.failure(error)
     }
   }
+}
+
+function labelled(label: string | null | undefined): { label?: string } {
+  return typeof label === 'string' ? { label } : {}
 }
 
 /** SQL for whether nothing was to be decided on the subject of a row, and the store had never heard of it. */

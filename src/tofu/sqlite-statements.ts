@@ -6,6 +6,7 @@ import { StoreError } from '../errors.ts'
 import { isAsExpected } from './memory-pin-store.ts'
 import { PIN_STATES, type Pin, type PinChange, type PinChangeCause } from './pin.ts'
 import type { PinnedMaterial, PinUpdate } from './pin-store.ts'
+import { SETS_MARK } from './sqlite-purge.ts'
 
 /** A row of `pin` in the order of its columns. An array is made in half the time of an object, a million times over. */
 export type PinRow = readonly [
@@ -55,6 +56,7 @@ export class Statements {
   readonly rememberSha512: Statement<[string, string]>
   readonly publicKey: Statement<[string], Uint8Array>
   readonly sha512: Statement<[string], Fingerprint>
+  readonly isHashed: Statement<[], number>
   readonly forgetKeys: Statement<[]>
   readonly forgetSha512: Statement<[]>
 
@@ -99,11 +101,7 @@ export class Statements {
       .prepare<[], number>('SELECT count(DISTINCT subject) FROM pin WHERE state <> 3')
       .pluck()
     this.removeUnmarked = db.prepare('DELETE FROM pin WHERE state <> 3')
-    this.removeHistory = db.prepare(
-      `DELETE FROM change WHERE NOT EXISTS (
-         SELECT 1 FROM pin WHERE pin.subject = change.subject AND pin.digest = change.new AND pin.state = 3
-       ) AND id < (SELECT max(id) FROM change)`,
-    )
+    this.removeHistory = db.prepare(`DELETE FROM change WHERE NOT ${SETS_MARK} AND id < (SELECT max(id) FROM change)`)
     this.history = db.prepare(
       'SELECT at, subject, cause, old, new, decided_by FROM change WHERE subject = ? ORDER BY id',
     )
@@ -115,9 +113,20 @@ export class Statements {
     this.rememberSha512 = db.prepare('INSERT OR IGNORE INTO certificate_digest(digest, sha512) VALUES (?, ?)')
     this.publicKey = db.prepare<[string], Uint8Array>('SELECT spki FROM public_key WHERE digest = ?').pluck()
     this.sha512 = db.prepare<[string], Fingerprint>('SELECT sha512 FROM certificate_digest WHERE digest = ?').pluck()
+    this.isHashed = db.prepare<[], number>("SELECT length(value) > 0 FROM setting WHERE name = 'names'").pluck()
     this.forgetKeys = db.prepare('DELETE FROM public_key')
     this.forgetSha512 = db.prepare('DELETE FROM certificate_digest')
   }
+}
+
+/**
+ * Throws if names are kept in another way than when the file was opened: a name that was looked for as it is would not be
+ * found among hashes, and read as a first visit.
+ */
+export function requireNaming(sql: Statements, hashed: boolean): void {
+  if (sql.isHashed.get() === (hashed ? 1 : 0)) return
+  const message = 'the pin database keeps the names of hosts in another way than when it was opened; open it again'
+  throw new StoreError('ERR_TLACACOCA_STORE_HASHED', message)
 }
 
 /** Applies an update; the transaction around it is the caller's. False, before anything was written, if it must not. */
@@ -173,9 +182,12 @@ export function rowOf(pin: Pin): PinRow {
  * The pins of a subject. That there are none is the one answer that lets a stranger in, so it is looked at twice: where
  * a part of a page was lost, the search for a subject ends beside a row that is none.
  */
-export function readPins(sql: Statements, subject: string): Pin[] {
+export function readPins(sql: Statements, subject: string, hashed: boolean): Pin[] {
   const rows = sql.read.all(subject)
-  if (rows.length === 0) for (const row of sql.neighbours.all(subject, subject)) pinOf(row)
+  if (rows.length === 0) {
+    requireNaming(sql, hashed)
+    for (const row of sql.neighbours.all(subject, subject)) pinOf(row)
+  }
   return rows.map(pinOf)
 }
 

@@ -3,19 +3,22 @@
 import { Certificate } from '../certificate/certificate.ts'
 import type { Fingerprint } from '../certificate/fingerprint.ts'
 import type { PeerVerifier } from '../certificate/peer-verifier.ts'
-import { requireFunction, requireInteger, requireOptions, show } from '../internal/arguments.ts'
+import { requireBoolean, requireFunction, requireInteger, requireOptions, show } from '../internal/arguments.ts'
 import { type Clock, systemClock } from '../internal/clock.ts'
 import { Endpoint, endpointFrom } from '../names/endpoint.ts'
 import type { Pinnable, TrustOptions } from './changes.ts'
 import * as changes from './changes.ts'
+import { exportKnownHosts, type KnownHostsExport, type KnownHostsExportOptions } from './formats/export-known-hosts.ts'
+import { importKnownHosts, type KnownHostsImport, type KnownHostsImportOptions } from './formats/import-known-hosts.ts'
+import { requireNames } from './hashed-names.ts'
 import { bySubject, type HostInfo, hostInfoOf } from './host-info.ts'
 import type { ImportCounts } from './import-plan.ts'
 import { MemoryPinStore } from './memory-pin-store.ts'
+import { openPins } from './open-pins.ts'
 import { defaultPinPath } from './paths.ts'
 import type { Pin, PinChange } from './pin.ts'
-import { type ClearedPins, type PinStore, SEEN_INTERVAL_MS } from './pin-store.ts'
+import { type ClearedPins, type PinStore, type PurgedPins, SEEN_INTERVAL_MS } from './pin-store.ts'
 import { mergePolicies, settlePolicy, type TofuPolicy } from './policy.ts'
-import { SqlitePinStore } from './sqlite-pin-store.ts'
 import { type ExportOptions, exportToml, type ImportOptions, importToml } from './toml-exchange.ts'
 import { type AcceptedVerdict, KnownVisit, type Verdict } from './verdict.ts'
 import { verifierOver } from './verifier.ts'
@@ -34,6 +37,18 @@ export interface TofuOptions {
 export type TofuOpenOptions = TofuOptions & {
   /** How long to go on trying while another program holds the lock. Milliseconds; default 5,000. */
   readonly lockTimeoutMs?: number
+  /**
+   * Whether a new file is to hold no names of hosts, but hashes of them (HMAC-SHA256 by a key of its own, which is in the
+   * file). Default false. A file that was made so stays so, whatever is asked for when it is opened again.
+   *
+   * It keeps the places where somebody has been from being read in a file that gets into a backup or before somebody's
+   * eyes. It does not keep them from whoever has the file and sets out to learn them: such a person can try names, as with
+   * OpenSSH's `HashKnownHosts`, or look for the certificate of a server they suspect, because fingerprints stay what they
+   * are. Notes, and the words for where a pin came from, are the user's own text and are kept as they are written.
+   *
+   * What is asked by a name works as ever. Lists show hashes, exports and a replacing import are refused.
+   */
+  readonly hashNames?: boolean
 } & ({ readonly path: string; readonly appName?: never } | { readonly appName: string; readonly path?: never })
 
 /** What `verify` may be told beside the certificate. */
@@ -92,7 +107,7 @@ export class TofuStore {
    * @param options.path - The file. Or `options.appName`: `pins.db` where the platform keeps a program's data, such as
    *   `~/.local/share/<appName>`.
    * @throws {StoreError} `STORE_FOREIGN` for the database of another program, `STORE_NEWER` for one of a later release
-   *   (both are left untouched), `STORE_CORRUPT`, `STORE_LOCKED`, `STORE_READ_ONLY`, `STORE_FULL`, `STORE_FAILED`.
+   *   (both are left untouched), `STORE_NOT_HASHED` if `hashNames` is set and the file has names in it, `STORE_CORRUPT`, `STORE_LOCKED`, `STORE_READ_ONLY`, `STORE_FULL`, `STORE_FAILED`.
    * @example
    * import { TofuStore } from 'tlacacoca/tofu'
    *
@@ -101,17 +116,18 @@ export class TofuStore {
    * await known.close()
    */
   static async open(options: TofuOpenOptions): Promise<TofuStore> {
-    requireOptions('options', options, ['path', 'appName', 'lockTimeoutMs', 'policy', 'clock', 'onEvent'])
-    const { path, appName, lockTimeoutMs, ...rest } = options
+    requireOptions('options', options, ['path', 'appName', 'lockTimeoutMs', 'hashNames', 'policy', 'clock', 'onEvent'])
+    const { path, appName, lockTimeoutMs, hashNames = false, ...rest } = options
+    requireBoolean('hashNames', hashNames)
     if ((path === undefined) === (appName === undefined)) throw new TypeError('expected either "path" or "appName"')
     const file = path ?? defaultPinPath(appName ?? '')
-    const store = await SqlitePinStore.open(file, lockTimeoutMs === undefined ? {} : { lockTimeoutMs })
+    const pins = await openPins(file, { hashNames, ...(lockTimeoutMs === undefined ? {} : { lockTimeoutMs }) })
     try {
-      const opened = new TofuStore(store, rest)
-      if (store.degraded !== null) opened.#emit({ kind: 'snapshot', path: store.path, code: store.degraded })
+      const opened = new TofuStore(pins.store, rest)
+      if (pins.degraded !== null) opened.#emit({ kind: 'snapshot', path: pins.path, code: pins.degraded })
       return opened
     } catch (error) {
-      store.close()
+      await pins.store.close()
       throw error
     }
   }
@@ -297,7 +313,32 @@ export class TofuStore {
     return this.#store.clear(this.#now())
   }
 
-  /** Every known host, in the order of their names. */
+  /**
+   * Forgets the hosts whose `lastSeen` is further back than so many days, history included, except marks. Visits are noted
+   * once a day, so that a day more or less must not matter to you. What is forgotten in a file is overwritten there, and
+   * is gone from its log too, unless `erased` is false. That takes about as long as writing the file once, blocks this
+   * process meanwhile, and needs as much room again. Copies, such as backups, a file that a migration left beside the
+   * database (`pins.db.v1-backup`), and what the disk itself keeps of old blocks, are out of its reach.
+   *
+   * @param options.notSeenForDays - At least 1.
+   * @param options.verified - Whether hosts with a pin that was verified go too. Default false.
+   * @example
+   * import { TofuStore } from 'tlacacoca/tofu'
+   *
+   * const known = await TofuStore.open({ appName: 'my-browser' })
+   * const { subjects, erased } = await known.purge({ notSeenForDays: 365 })
+   * console.log(`${subjects} servers are forgotten${erased ? '' : ', and their names not yet erased from the file'}`)
+   */
+  async purge(options: { readonly notSeenForDays: number; readonly verified?: boolean }): Promise<PurgedPins> {
+    requireOptions('options', options, ['notSeenForDays', 'verified'])
+    const { notSeenForDays, verified = false } = options
+    requireInteger('notSeenForDays', notSeenForDays, 1, 1_000_000)
+    requireBoolean('verified', verified)
+    const at = this.#now()
+    return this.#store.purge({ before: new Date(at.getTime() - notSeenForDays * DAY_MS), verified, at })
+  }
+
+  /** Every known host, in the order of their names. Of a store that hashes names, in that of their hashes. */
   async listHosts(): Promise<HostInfo[]> {
     const hosts: HostInfo[] = []
     for await (const portion of this.#store.scan()) hosts.push(...hostsIn(portion))
@@ -348,8 +389,10 @@ export class TofuStore {
    *
    * @returns The number of hosts in it.
    * @throws {FileError} `FILE_EXISTS` if there is a file of that name and `overwrite` is not set; `FILE_UNWRITABLE`.
+   * @throws {StoreError} `STORE_HASHED` if this store keeps hashes of names.
    */
   async exportToml(path: string, options: ExportOptions = {}): Promise<number> {
+    requireNames(this.#store, 'exported')
     return exportToml(this.#store, path, this.#clock, options)
   }
 
@@ -358,7 +401,7 @@ export class TofuStore {
    *
    * @throws {ImportError} `IMPORT_INVALID` with every mistake in the file and where it is; `IMPORT_OUTDATED` if the store
    *   changed while conflicts were being decided.
-   * @throws {FileError} `FILE_NOT_FOUND`, `FILE_UNREADABLE`.
+   * @throws {FileError} `FILE_NOT_FOUND`; `FILE_UNREADABLE`, also if the file changed while it was read.
    * @example
    * import { TofuStore } from 'tlacacoca/tofu'
    *
@@ -373,6 +416,48 @@ export class TofuStore {
    */
   async importToml(path: string, options: ImportOptions = {}): Promise<ImportCounts> {
     return importToml(this.#store, path, this.#clock, options)
+  }
+
+  /**
+   * Reads the store of another client, which is found out by its content: Lagrange, Amfora, gmni, Telescope, wasat
+   * (Rogallo), go-gemini, Offpunk, AV-98, Geopard, ncgopher, Bombadillo, and tlacacoca and nauyaca for Python. All of it
+   * is imported or nothing, unless `skipUnusable` is set; the file is only read.
+   *
+   * @throws {ImportError} `IMPORT_INVALID` with every entry that cannot be used and where it is; `IMPORT_FORMAT_UNKNOWN`
+   *   and `IMPORT_FORMAT_AMBIGUOUS` if it cannot be found out whose store it is; `IMPORT_OUTDATED` if this store changed
+   *   while conflicts were being decided.
+   * @throws {FileError} `FILE_NOT_FOUND`, `FILE_UNREADABLE`, the latter also if the file changed while it was read.
+   * @throws {StoreError} If it is a database that cannot be read.
+   * @example
+   * import { TofuStore } from 'tlacacoca/tofu'
+   *
+   * const known = await TofuStore.open({ appName: 'my-browser' })
+   * const done = await known.importKnownHosts('trusted.2.txt', { skipUnusable: true })
+   * console.log(`${done.added} servers of ${done.format} are known now`)
+   * for (const { line, message } of done.problems) console.log(`line ${line} was left out: ${message}`)
+   */
+  async importKnownHosts(path: string, options: KnownHostsImportOptions = {}): Promise<KnownHostsImport> {
+    return importKnownHosts(this.#store, path, this.#clock, options)
+  }
+
+  /**
+   * Writes the store of another client (0600): a new file, or with `update` into the one that is there, of which all is
+   * kept that is not about our servers. The file is there whole or not at all. What that client cannot hold is left out,
+   * and told.
+   *
+   * @throws {FileError} `FILE_EXISTS` if there is a file of that name and neither `overwrite` nor `update` is set;
+   *   `FILE_UNREADABLE`, `FILE_UNWRITABLE`, also if the file changed meanwhile. A symbolic link is not followed.
+   * @throws {ImportError} `IMPORT_FORMAT_UNKNOWN` or `IMPORT_FORMAT_AMBIGUOUS` if the file to update is of another client.
+   * @example
+   * import { TofuStore } from 'tlacacoca/tofu'
+   *
+   * const known = await TofuStore.open({ appName: 'my-browser' })
+   * const done = await known.exportKnownHosts('trusted.2.txt', { format: 'lagrange', update: true })
+   * for (const { subject, reason } of done.leftOut) console.log(`${subject} was left out: ${reason}`)
+   */
+  async exportKnownHosts(path: string, options: KnownHostsExportOptions): Promise<KnownHostsExport> {
+    requireNames(this.#store, 'exported')
+    return exportKnownHosts(this.#store, path, options)
   }
 
   /** Closes the store. May be called again. */
@@ -420,6 +505,8 @@ export class TofuStore {
     }
   }
 }
+
+const DAY_MS = 86_400_000
 
 function usable(outcome: VisitOutcome): AcceptedVerdict {
   if (outcome.accepted) return outcome.verdict

@@ -1,14 +1,14 @@
 // The store as a TOML file, out and in.
 
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
-import { FileError, type FileProblem, ImportError } from '../errors.ts'
+import { type FileProblem, ImportError } from '../errors.ts'
 import { requireBoolean, requireFunction, requireOptions, requireString } from '../internal/arguments.ts'
 import { writeFileAtomic } from '../internal/atomic-file.ts'
 import type { Clock } from '../internal/clock.ts'
+import { SourceFile } from './formats/source-file.ts'
 import { applyImport, type ConflictDecider, type ImportCounts, type ImportPortion, planImport } from './import-plan.ts'
 import { isLive, type Pin } from './pin.ts'
 import type { PinStore } from './pin-store.ts'
+import { type ListSignature, VouchedList } from './signed-list.ts'
 import { readPinsToml } from './toml-read.ts'
 import { formatPinsToml } from './toml-write.ts'
 
@@ -35,6 +35,11 @@ export interface ImportOptions {
   readonly onConflict?: ConflictDecider
   /** Whether to find out what would happen, problems and conflicts included, and change nothing. Default false. */
   readonly dryRun?: boolean
+  /**
+   * Whose signature the list must have. Nothing is imported without it, and pins that come in say who vouched for them; the
+   * signer's `verified` counts as `trusted`, since nobody here has compared anything. Only with `merge`.
+   */
+  readonly signature?: ListSignature
   /** Called while the file is read. */
   readonly onProgress?: (progress: ImportProgress) => void
 }
@@ -71,12 +76,14 @@ export async function importToml(
   options: ImportOptions,
 ): Promise<ImportCounts> {
   requireString('path', path)
-  requireOptions('options', options, ['merge', 'onConflict', 'dryRun', 'onProgress'])
-  const { merge = true, dryRun = false, onConflict } = options
+  requireOptions('options', options, ['merge', 'onConflict', 'dryRun', 'signature', 'onProgress'])
+  const { merge = true, dryRun = false, onConflict, signature } = options
   requireBoolean('merge', merge)
   requireBoolean('dryRun', dryRun)
   if (options.onProgress !== undefined) requireFunction('onProgress', options.onProgress)
-  const plan = await planImport(store, pinsOf(path, options.onProgress), {
+  if (signature !== undefined && !merge) throw new TypeError('a list that somebody vouches for can be merged only')
+  const vouched = signature === undefined ? null : await VouchedList.of(path, signature)
+  const plan = await planImport(store, pinsOf(path, vouched, options.onProgress), {
     mode: merge ? 'merge' : 'replace',
     clock,
     ...(onConflict === undefined ? {} : { onConflict }),
@@ -87,49 +94,36 @@ export async function importToml(
 }
 
 /** The pins of a file in portions. At its end, throws if anything was wrong anywhere. */
-async function* pinsOf(path: string, onProgress: ImportOptions['onProgress']): AsyncGenerator<ImportPortion> {
-  const bytesTotal = await sizeOf(path)
-  let problems: FileProblem[] = []
-  let count = 0
-  for await (const batch of reading(
-    path,
-    readPinsToml(() => createReadStream(path)),
-  )) {
-    if (batch.restart) {
-      problems = []
-      count = 0
+async function* pinsOf(
+  path: string,
+  vouched: VouchedList | null,
+  onProgress: ImportOptions['onProgress'],
+): AsyncGenerator<ImportPortion> {
+  // Opened once: whatever takes the place of the file in the middle, and where reading has to start anew, it is this one.
+  const source = await SourceFile.open(path)
+  const problems: FileProblem[] = []
+  try {
+    let count = 0
+    for await (const batch of readPinsToml(() => vouched?.bytesOf(source.chunks()) ?? source.chunks())) {
+      if (batch.restart) {
+        problems.length = 0
+        count = 0
+      }
+      problems.push(...batch.problems)
+      count += batch.pins.length
+      yield { pins: batch.pins.map(({ pin }) => vouched?.pinOf(pin) ?? pin), restart: batch.restart }
+      onProgress?.({ bytesRead: batch.bytesRead, bytesTotal: source.size, pins: count })
     }
-    problems.push(...batch.problems)
-    count += batch.pins.length
-    yield { pins: batch.pins.map((each) => each.pin), restart: batch.restart }
-    onProgress?.({ bytesRead: batch.bytesRead, bytesTotal, pins: count })
+    // First of all: of half a file, nothing that is wrong in it means anything.
+    await source.requireUnchanged()
+  } finally {
+    await source.close()
   }
+  // Then: what is wrong in a list that was changed is no business of its signer.
+  vouched?.requireUnchanged(problems.length > 0)
   const [first] = problems
   if (first === undefined) return
   const others = problems.length === 1 ? '' : `, and ${problems.length - 1} more`
   const message = `${path} was not imported: line ${first.line}, column ${first.column}: ${first.message}${others}`
   throw new ImportError('ERR_TLACACOCA_IMPORT_INVALID', message, problems)
-}
-
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size
-  } catch (cause) {
-    throw unreadable(path, cause)
-  }
-}
-
-async function* reading<T>(path: string, batches: AsyncIterable<T>): AsyncGenerator<T> {
-  try {
-    yield* batches
-  } catch (cause) {
-    throw unreadable(path, cause)
-  }
-}
-
-function unreadable(path: string, cause: unknown): unknown {
-  if (!(cause instanceof Error) || !('syscall' in cause) || !('code' in cause)) return cause
-  return cause.code === 'ENOENT'
-    ? new FileError('ERR_TLACACOCA_FILE_NOT_FOUND', path, `there is no file ${path}`, { cause })
-    : new FileError('ERR_TLACACOCA_FILE_UNREADABLE', path, `cannot read ${path}: ${cause.code}`, { cause })
 }

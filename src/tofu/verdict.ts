@@ -21,8 +21,11 @@ import { requireDate } from '../internal/arguments.ts'
 import type { Endpoint } from '../names/endpoint.ts'
 import { dayOf, explain } from './explanation.ts'
 import { isLive, type Pin } from './pin.ts'
-import { type SettledPolicy, settlePolicy, type TofuPolicy } from './policy.ts'
+import { type ChangeReason, type PolicyWord, type SettledPolicy, settlePolicy, type TofuPolicy } from './policy.ts'
 import { type PublicKeys, signedByPinnedKey } from './rotation.ts'
+
+/** The rules, each of which a policy has one word for. Nothing can be said against the first and for the last. */
+export type TofuRule = 'trusted' | 'first_use' | 'renewed' | 'rotated' | `changed.${ChangeReason}` | 'distrusted'
 
 /** What every verdict says. */
 export interface VerdictFacts {
@@ -35,6 +38,10 @@ export interface VerdictFacts {
   readonly certificate: Certificate
   /** Whether the presented certificate is within its dates. Trust on first use does not demand it. */
   readonly validity: 'valid' | 'expired' | 'not_yet_valid'
+  /** Which rule decides about it: the kind, and where a kind has several the reason. */
+  readonly rule: TofuRule
+  /** What the policy has to say by that rule. Where it is `ask`, nobody has been asked yet unless `accepted` is true. */
+  readonly word: PolicyWord
   /** What happened and what it means, in plain words, as one paragraph. Nothing in it is of the peer's choosing. */
   readonly explanation: string
 }
@@ -129,8 +136,10 @@ export interface JudgeOptions {
   readonly now: Date
   /** What to accept. `accepted` is false where the policy would have to ask. */
   readonly policy?: TofuPolicy
-  /** The public keys that pins name by their `keyDigest`. Without them no rotation by signature is recognised. */
+  /** The public keys that pins name by their `keyDigest`. A rotation is recognised by them, or else by the `chain`. */
   readonly publicKeys?: PublicKeys
+  /** What the server sent, its own certificate first. The pinned one may be in it, and so the key that it is about. */
+  readonly chain?: readonly Certificate[] | undefined
 }
 
 /**
@@ -171,46 +180,79 @@ export function judgeSettled(
 
   const mark = pins.find((pin) => pin.state === 'distrusted' && shown.has(pin.digest))
   if (mark !== undefined) {
-    return explained({ kind: 'distrusted', accepted: false, reason: 'marked', ...seen, mark })
+    const never = { accepted: false, rule: 'distrusted', word: 'refuse' } as const
+    return explained({ kind: 'distrusted', reason: 'marked', ...never, ...seen, mark })
   }
 
   const live = pins.filter((pin) => isLive(pin.state)).sort((a, b) => b.lastSeen.getTime() - a.lastSeen.getTime())
   const match = live.find((pin) => shown.has(pin.digest))
   if (match !== undefined) {
     const reason = match.digest === seen.presentedKey ? 'pinned_key' : 'pinned_certificate'
-    return explained({ kind: 'trusted', accepted: true, reason, ...seen, ...factsOf(match, options.now) })
+    const always = { accepted: true, rule: 'trusted', word: 'accept' } as const
+    return explained({ kind: 'trusted', reason, ...always, ...seen, ...factsOf(match, options.now) })
   }
 
   const sameKey = live.find((pin) => pin.keyDigest === seen.presentedKey)
   if (sameKey !== undefined) {
-    const accepted = policy.renewed === 'trust'
-    return explained({ kind: 'renewed', accepted, reason: 'same_key', ...seen, ...factsOf(sameKey, options.now) })
+    const facts = { ...byRule('renewed', policy), ...seen, ...factsOf(sameKey, options.now) }
+    return explained({ kind: 'renewed', reason: 'same_key', ...facts })
   }
 
   const latest = live[0]
   if (latest === undefined) {
-    return explained({ kind: 'first_use', accepted: policy.firstUse === 'trust', reason: 'never_seen', ...seen })
+    return explained({ kind: 'first_use', reason: 'never_seen', ...byRule('first_use', policy), ...seen })
   }
 
-  const accepted = policy.rotated === 'trust'
   if (pins.some((pin) => pin.state === 'announced' && shown.has(pin.digest))) {
-    return explained({ kind: 'rotated', accepted, reason: 'announced', ...seen, ...factsOf(latest, options.now) })
+    const facts = { ...byRule('rotated', policy), ...seen, ...factsOf(latest, options.now) }
+    return explained({ kind: 'rotated', reason: 'announced', ...facts })
   }
-  const signer = signedByPinnedKey(live, certificate, options.endpoint, options.publicKeys)
+  const { endpoint, now, publicKeys, chain } = options
+  const signer = signedByPinnedKey({ pins, live, certificate, endpoint, now, publicKeys, chain })
   if (signer !== undefined) {
-    const facts = { ...seen, ...factsOf(signer, options.now) }
-    return explained({ kind: 'rotated', accepted, reason: 'signed_by_pinned_key', ...facts })
+    const facts = { ...byRule('rotated', policy), ...seen, ...factsOf(signer, options.now) }
+    return explained({ kind: 'rotated', reason: 'signed_by_pinned_key', ...facts })
   }
 
   const facts = factsOf(latest, options.now)
   const reason = facts.pinnedExpired === true ? 'pinned_expired' : 'early'
   const formerPin = pins.find((pin) => pin.state === 'replaced' && shown.has(pin.digest)) ?? null
-  return explained({ kind: 'changed', accepted: false, reason, ...seen, ...facts, formerPin })
+  return explained({ kind: 'changed', reason, ...byRule(`changed.${reason}`, policy), ...seen, ...facts, formerPin })
 }
 
-/** @internal The verdict with another answer: what a callback or an authority made of it. */
-export function withAnswer<V extends FirstUseVerdict | ChangeVerdict>(verdict: V, answer: Partial<V>): V {
-  return explained({ ...verdict, ...answer })
+/** @internal The verdict when an authority has been asked, and vouches. */
+export function withVouch(verdict: ChangedVerdict, policy: SettledPolicy): ChangedVerdict {
+  const reason = 'authority_vouched'
+  return explained({ ...verdict, reason, ...byRule(`changed.${reason}`, policy) })
+}
+
+/** @internal The verdict when everybody has been asked. */
+export function withAnswer<V extends FirstUseVerdict | ChangeVerdict>(verdict: V, accepted: boolean): V {
+  return explained({ ...verdict, accepted })
+}
+
+type RuleWithAWord = Exclude<TofuRule, 'trusted' | 'distrusted'>
+
+/** What a policy says by a rule, before anybody has been asked. */
+function byRule(rule: RuleWithAWord, policy: SettledPolicy): Pick<FirstUseVerdict, 'rule' | 'word' | 'accepted'> {
+  const word = wordFor(rule, policy)
+  return { rule, word, accepted: word === 'accept' }
+}
+
+function wordFor(rule: RuleWithAWord, policy: SettledPolicy): PolicyWord {
+  switch (rule) {
+    case 'first_use':
+      return policy.firstUse
+    case 'renewed':
+    case 'rotated':
+      return policy[rule]
+    case 'changed.pinned_expired':
+      return policy.changed.pinned_expired
+    case 'changed.authority_vouched':
+      return policy.changed.authority_vouched
+    case 'changed.early':
+      return policy.changed.early === 'dangerouslyAccept' ? 'accept' : policy.changed.early
+  }
 }
 
 /** @internal The usual visit. Its text is written when somebody reads it. */

@@ -11,7 +11,7 @@ import type { Endpoint } from '../names/endpoint.ts'
 import { materialOf, pinFor, seenMaterialOf } from './new-pin.ts'
 import { isLive, type Pin } from './pin.ts'
 import { type PinStore, SEEN_INTERVAL_MS } from './pin-store.ts'
-import type { PolicyWord, SettledPolicy } from './policy.ts'
+import type { SettledPolicy } from './policy.ts'
 import {
   type AcceptedVerdict,
   type ChangeVerdict,
@@ -21,6 +21,7 @@ import {
   type TrustedVerdict,
   type Verdict,
   withAnswer,
+  withVouch,
 } from './verdict.ts'
 
 /** Something that a log should know. */
@@ -81,7 +82,7 @@ export async function visit(context: VisitContext, question: VisitQuestion): Pro
     const { accept, decidedBy } = await decide(context.policy, verdict)
     if (!accept) return refuse(context, verdict, decidedBy)
     if (await record(context, { pins, verdict }, decidedBy)) {
-      const accepted = { ...withAnswer(verdict, { accepted: true }), accepted: true } as const
+      const accepted = { ...withAnswer(verdict, true), accepted: true } as const
       context.emit({ kind: 'accepted', verdict: accepted, decidedBy })
       return { accepted: true, verdict: accepted }
     }
@@ -101,10 +102,10 @@ export async function lookAt(context: VisitContext, question: VisitQuestion): Pr
 
   // Only now the old keys are worth fetching: perhaps one of them signed the new certificate.
   const publicKeys = await keysOf(store, pins)
-  const closer = judgeSettled(pins, certificate, { endpoint, now, publicKeys }, policy)
+  const closer = judgeSettled(pins, certificate, { endpoint, now, publicKeys, chain: question.chain }, policy)
   if (closer.kind !== 'changed' || policy.vouches === undefined) return { pins, verdict: closer }
   const { vouched } = await policy.vouches({ endpoint, certificate, chain: question.chain ?? [certificate] })
-  return { pins, verdict: vouched === true ? withAnswer(closer, { reason: 'authority_vouched' }) : closer }
+  return { pins, verdict: vouched === true ? withVouch(closer, policy) : closer }
 }
 
 async function keysOf(store: PinStore, pins: readonly Pin[]): Promise<Map<Fingerprint, Uint8Array>> {
@@ -124,23 +125,14 @@ async function noteVisit(context: VisitContext, verdict: TrustedVerdict): Promis
   await context.store.seen(endpoint, pin.digest, now, seenMaterialOf(certificate, pin))
 }
 
+/** Asks, if it is to be asked and somebody is there. Where nobody answers, the answer is no. */
 async function decide(
-  policy: SettledPolicy,
+  { onFirstUse, onChanged }: SettledPolicy,
   verdict: FirstUseVerdict | ChangeVerdict,
 ): Promise<{ readonly accept: boolean; readonly decidedBy: Decider }> {
-  if (verdict.kind === 'first_use') {
-    const { onFirstUse } = policy
-    return answered(policy.firstUse, onFirstUse && (() => onFirstUse(verdict)))
-  }
-  const { onChanged } = policy
-  return answered(policy[verdict.kind], onChanged && (() => onChanged(verdict)))
-}
-
-async function answered(
-  word: PolicyWord,
-  ask: (() => ReturnType<NonNullable<SettledPolicy['onChanged']>>) | undefined,
-): Promise<{ readonly accept: boolean; readonly decidedBy: Decider }> {
-  if (word !== 'ask' || ask === undefined) return { accept: word === 'trust', decidedBy: 'policy' }
+  const ask =
+    verdict.kind === 'first_use' ? onFirstUse && (() => onFirstUse(verdict)) : onChanged && (() => onChanged(verdict))
+  if (verdict.word !== 'ask' || ask === undefined) return { accept: verdict.accepted, decidedBy: 'policy' }
   const answer = await ask()
   return { accept: answer?.accept === true, decidedBy: 'callback' }
 }
@@ -150,7 +142,7 @@ function refuse(
   verdict: FirstUseVerdict | ChangeVerdict | DistrustedVerdict,
   decidedBy: Decider,
 ): VisitOutcome {
-  const refused = verdict.kind === 'distrusted' ? verdict : withAnswer(verdict, { accepted: false })
+  const refused = verdict.kind === 'distrusted' ? verdict : withAnswer(verdict, false)
   context.emit({ kind: 'refused', verdict: refused, decidedBy })
   return { accepted: false, verdict: refused, error: errorFor(refused) }
 }

@@ -5,13 +5,15 @@
 //   npm run bench -- tls createSecureServer    of these, the pairs that have this in theirs
 //   npm run bench -- tofu --json
 //
-// A pair is called as it is printed. The group tls-memory takes no second word: it has no pairs.
+// A pair is called as it is printed. The groups tls-memory and rate-limits take no second word.
 import { availableParallelism, cpus } from 'node:os'
 import { measure, type Pair, type Result } from './measure.ts'
+import { accessBudgets, accessPairs } from './pairs/access-control.ts'
 import { authorityPairs } from './pairs/authority.ts'
 import { certificatePairs } from './pairs/certificates.ts'
 import { connectionPairs } from './pairs/connections.ts'
 import { middlewarePairs } from './pairs/middleware.ts'
+import { rateLimits } from './pairs/rate-limits.ts'
 import { tlsPairs } from './pairs/tls-duplex.ts'
 import { tlsMemory } from './pairs/tls-memory.ts'
 import { tofuPairs } from './pairs/tofu.ts'
@@ -21,11 +23,14 @@ const asJson = process.argv.includes('--json')
 const groups: Record<string, () => Promise<Result[]>> = {
   certificates: measured(certificatePairs),
   tofu: measured(tofuPairs),
+  'access-control': measured(accessPairs),
+  'access-control-budgets': async () => (wantedPair === '' ? printed(accessBudgets()) : []),
+  'rate-limits': () => streamed(rateLimits()),
   middleware: measured(middlewarePairs),
   connections: measured(connectionPairs),
   tls: measured(tlsPairs),
   authority: measured(authorityPairs),
-  'tls-memory': memory,
+  'tls-memory': () => streamed(tlsMemory()),
 }
 
 const results: Result[] = []
@@ -49,10 +54,11 @@ function measured(makePairs: () => Pair[] | Promise<Pair[]>): () => Promise<Resu
   }
 }
 
-async function memory(): Promise<Result[]> {
+/** Of what measures itself, there is all or nothing. */
+async function streamed(groups: AsyncIterable<Result[]>): Promise<Result[]> {
   const all: Result[] = []
   if (wantedPair !== '') return all
-  for await (const rows of tlsMemory()) all.push(...printed(rows))
+  for await (const rows of groups) all.push(...printed(rows))
   return all
 }
 

@@ -434,13 +434,17 @@ it.each(['Ana', 'A name that is longer than the mark'])(
       { passphrase, iterations: 2048 },
     )
     const sets: DerElement[][] = []
+    // A salt can begin like a sequence, but hardly ever with its own length behind that.
+    const isSequence = ([tag, length = 0, l1 = 0, l2 = 0]: Uint8Array, size: number): boolean =>
+      tag === 0x30 && (length < 0x80 ? length + 2 : length === 0x81 ? l1 + 3 : l1 * 256 + l2 + 4) === size
     // Throws for anything that is not DER. The contents lie in octet strings, two deep.
     const walk = (bytes: Uint8Array): DerElement[] => {
       const reader = new DerReader(bytes)
       const elements: DerElement[] = []
       while (!reader.done) {
         const each = reader.readAny('an element')
-        const holdsElements = (each.tag & 0x20) !== 0 || (each.tag === 0x04 && each.content[0] === 0x30)
+        const holdsElements =
+          (each.tag & 0x20) !== 0 || (each.tag === 0x04 && isSequence(each.content, each.content.length))
         const inside = holdsElements ? walk(each.content) : []
         if (each.tag === 0x31 && inside.length > 1) sets.push(inside)
         elements.push(each)

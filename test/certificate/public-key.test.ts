@@ -188,3 +188,22 @@ describe('a certificate with the point at infinity for a key', () => {
     expect(output).toBe(`${refused.repeat(4)}done\ndone\ndone\nalive\n`)
   })
 })
+
+describe('a point of an Edwards curve with which anybody can sign', () => {
+  it.each([
+    ['01', 32],
+    ['00', 32],
+    [`ec${'ff'.repeat(30)}7f`, 32],
+    ['c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a', 32],
+    ['01', 57],
+    // Not below the prime, so the same key in another form.
+    [`ee${'ff'.repeat(30)}7f`, 32],
+  ])('is no key: %s', (start, octets) => {
+    const point = Buffer.alloc(octets)
+    Buffer.from(start, 'hex').copy(point)
+    const algorithm = oid(octets === 32 ? '1.3.101.112' : '1.3.101.113')
+    const certificate = Certificate.from(craft({ spki: spki([algorithm], point) }))
+    expect(() => certificate.publicKey()).toThrow(expect.objectContaining(MALFORMED))
+    expect(certificate.fingerprint).toMatch(/^sha256:/)
+  })
+})

@@ -40,7 +40,7 @@ describe('a trust store', () => {
     expect(store.size).toBe(1)
     expect(Object.isFrozen(store) && Object.isFrozen(authoritiesOf(store))).toBe(true)
     expect(Reflect.ownKeys(store)).toEqual([])
-    expect(Reflect.ownKeys(TrustStore.prototype)).toEqual(['constructor', 'size'])
+    expect(Reflect.ownKeys(TrustStore.prototype)).toEqual(['constructor', 'size', 'issuanceOf'])
     expect(inspect(store)).toBe('TrustStore {}')
   })
 
@@ -155,5 +155,65 @@ describe('a trust store is refused', () => {
     expect(() => TrustStore.fromPem(certPem(root), { allowComments: 'x' } as never)).toThrow(TypeError)
     expect(() => TrustStore.fromPem(certPem(root), { roots: [] } as never)).toThrow(TypeError)
     expect(() => TrustStore.fromPem(root.certificate as never)).toThrow(TypeError)
+  })
+})
+
+describe('a trust store that is asked who was issued', () => {
+  const client = issue({ subject: 'client', by: middle, ca: false, purposes: ['client'] })
+  const sent = [client.certificate, middle.certificate]
+
+  it('says what validatePath says, the first time and every other time', () => {
+    const store = new TrustStore([root.certificate], { at: AT })
+    for (let time = 0; time < 3; time++) {
+      expect(store.issuanceOf(sent, AT)).toEqual({ kind: 'issued' })
+      expect(store.issuanceOf([client.certificate], AT)).toEqual({ kind: 'unissued', problem: 'unknown_authority' })
+      expect(store.issuanceOf([other.certificate, ...sent], AT)).toMatchObject({ kind: 'unissued' })
+      expect(store.issuanceOf([], AT)).toEqual({ kind: 'unissued', problem: 'no certificate' })
+    }
+  })
+
+  it('answers for the instant that was asked for, whatever it has answered before', () => {
+    const span = { from: '20300101000000Z', to: '20301231235959Z' }
+    const short = issue({ subject: 'short', by: root, ca: true, ...span })
+    const member = issue({ subject: 'member', by: short, ca: false })
+    const store = new TrustStore([root.certificate], { at: AT })
+    const answers = (at: string) => store.issuanceOf([member.certificate, short.certificate], new Date(at)).kind
+    const times = [
+      ['2030-01-01T00:00:00Z', 'issued'],
+      ['2029-12-31T23:59:59.999Z', 'unissued'],
+      ['2030-12-31T23:59:59Z', 'issued'],
+      ['2030-12-31T23:59:59.001Z', 'unissued'],
+      ['2030-06-01T00:00:00Z', 'issued'],
+    ] as const
+    for (const order of [times, times.toReversed(), [...times, ...times]]) {
+      for (const [at, kind] of order) expect(answers(at), at).toBe(kind)
+    }
+  })
+
+  it('remembers for one store what says nothing about another', () => {
+    expect(new TrustStore([root.certificate]).issuanceOf(sent, AT)).toEqual({ kind: 'issued' })
+    expect(new TrustStore([other.certificate]).issuanceOf(sent, AT)).toMatchObject({ kind: 'unissued' })
+  })
+
+  it('goes on answering when more has come than it remembers', () => {
+    const store = new TrustStore([root.certificate], { at: AT })
+    // The same member with ever other company: each is a question of its own.
+    const extra = Array.from({ length: 11 }, (_, i) => issue({ subject: `extra ${i}`, key: 'Ed25519' }).certificate)
+    for (let i = 0; i < 1100; i++) {
+      const company = extra.filter((_, bit) => (i >> bit) & 1)
+      expect(store.issuanceOf([...sent, ...company], AT).kind).toBe('issued')
+    }
+    expect(store.issuanceOf(sent, AT)).toEqual({ kind: 'issued' })
+    expect(store.issuanceOf([other.certificate, ...sent], AT).kind).toBe('unissued')
+  })
+
+  it.each([
+    ['no list', 'alice', AT, TypeError],
+    ['something else in the list', [client.certificate, 'alice'], AT, TypeError],
+    ['no instant', sent, '2030-06-01', TypeError],
+    ['an instant that is none', sent, new Date(Number.NaN), RangeError],
+  ])('refuses %s', (_, chain, at, error) => {
+    const store = new TrustStore([root.certificate], { at: AT })
+    expect(() => store.issuanceOf(chain as never, at as never)).toThrow(error)
   })
 })

@@ -1,4 +1,13 @@
-import { chmodSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import SQLite from 'better-sqlite3'
@@ -205,6 +214,58 @@ describe('migration', () => {
     await turn()
     writer.exec('COMMIT')
     expect((await opening).db.pragma('user_version', { simple: true })).toBe(2)
+  })
+
+  it('leaves a copy of what was there beside the file, for its owner only', async () => {
+    const path = await existing()
+    chmodSync(path, 0o644)
+    const before = process.umask(0)
+    onTestFinished(() => void process.umask(before))
+    const file = await open(path, NEXT)
+    await file.write(() => file.db.exec("INSERT INTO note(text) VALUES ('later')"))
+    const backup = `${path}.v1-backup`
+    expect(modeOf(backup)).toBe('600')
+    expect(readdirSync(join(path, '..')).filter((name) => name.endsWith('.tmp'))).toEqual([])
+    // It is a database of the release before, as good as the file was.
+    const old = await open(backup, SCHEMA)
+    expect(notes(old)).toEqual(['kept'])
+    expect(old.db.pragma('journal_mode', { simple: true })).toBe('wal')
+    expect(old.db.pragma('integrity_check', { simple: true })).toBe('ok')
+  })
+
+  it('copies also what is in the log only', async () => {
+    const path = await existing()
+    const busy = await open(path)
+    await busy.write(() => busy.db.exec("INSERT INTO note(text) VALUES ('in the log')"))
+    await open(path, NEXT)
+    expect(notes(await open(`${path}.v1-backup`))).toEqual(['kept', 'in the log'])
+  })
+
+  it('does not write over a copy that is there, nor through a link', async () => {
+    for (const place of [
+      (name: string) => writeFileSync(name, 'mine'),
+      (name: string) => symlinkSync('nowhere', name),
+    ]) {
+      const path = await existing()
+      place(`${path}.v1-backup`)
+      expect(notes(await open(path, NEXT))).toEqual(['kept'])
+      if (lstatSync(`${path}.v1-backup`).isSymbolicLink())
+        expect(readdirSync(join(path, '..'))).not.toContain('nowhere')
+      else expect(readFileSync(`${path}.v1-backup`, 'utf8')).toBe('mine')
+    }
+  })
+
+  it('makes no copy of a new database, nor where there is nothing to migrate', async () => {
+    const path = await freshPath()
+    ;(await open(path, NEXT)).close()
+    ;(await open(path, NEXT)).close()
+    expect(readdirSync(join(path, '..'))).toEqual(['notes.db'])
+  })
+
+  it('leaves one copy if many open the file at the same time', async () => {
+    const path = await existing()
+    await Promise.all(Array.from({ length: 8 }, () => open(path, NEXT)))
+    expect(notes(await open(`${path}.v1-backup`))).toEqual(['kept'])
   })
 
   it('that fails leaves the database as it was', async () => {

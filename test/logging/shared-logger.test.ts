@@ -164,7 +164,7 @@ it('tells failures from attacks from mistakes', async () => {
 it('tells a first use from a change that was accepted, and says that pins cannot be recorded', async () => {
   const stream = new PassThrough()
   const onEvent = logTofuEvents(createLogger({ stream, level: 'info' }))
-  const store = TofuStore.inMemory({ onEvent, policy: { onChanged: () => ({ accept: true }) } })
+  const store = TofuStore.inMemory({ onEvent, policy: { changed: 'ask', onChanged: () => ({ accept: true }) } })
   const endpoint = endpointFrom('example.org', 1965)
   const [old, other] = [await testCertificate(), await testCertificate()]
   await store.verifyOrTrust(endpoint, old.certificate)

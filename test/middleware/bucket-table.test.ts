@@ -10,21 +10,19 @@ function oneSet() {
   return {
     table,
     /** Whether the key gets what it asks for. */
-    take: (key: number, units: number, now: number): boolean => table.take(keyOf(key), units, LIMIT, now) <= 0,
-    used: (key: number, now: number): number => Math.max(0, table.fullAt(keyOf(key)) - now),
+    take: (key: number, units: number, now: number): boolean =>
+      table.take(table.setOf(key, 0), key, 0, 1, units, LIMIT, now) <= 0,
+    used: (key: number, now: number): number => Math.max(0, table.fullAt(table.setOf(key, 0), key, 0, 1) - now),
   }
 }
 
-function keyOf(key: number): Int32Array {
-  return Int32Array.from([key, 0, 0, 0])
-}
-
 describe('BucketTable', () => {
-  it('takes memory for as many keys as asked, in sets of eight, 24 bytes each', () => {
+  it('takes memory for as many keys as asked, in sets of eight, 16 bytes each', () => {
     expect(new BucketTable(1).capacity).toBe(8)
     expect(new BucketTable(8).capacity).toBe(8)
     expect(new BucketTable(9).capacity).toBe(16)
     expect(new BucketTable(100_000).capacity).toBe(100_000)
+    expect(new BucketTable(100_000).byteLength).toBe(1_600_000)
   })
 
   it('keeps eight keys of one set apart', () => {
@@ -83,25 +81,52 @@ describe('BucketTable', () => {
     expect(take(0, 1, 0)).toBe(false)
   })
 
-  it('looks at all four words of a key', () => {
+  it('looks at both words of a key and at its kind', () => {
     const table = new BucketTable(8)
-    const base = [1, 2, 3, 4]
-    table.take(Int32Array.from(base), LIMIT, LIMIT, 0)
-    for (let word = 0; word < 4; word++) {
-      const other = Int32Array.from(base)
-      other[word] = -1
-      expect(table.fullAt(other)).toBe(0)
-      expect(table.take(other, LIMIT, LIMIT, 0)).toBe(0)
+    table.take(table.setOf(1, 2), 1, 2, 1, LIMIT, LIMIT, 0)
+    const others = [
+      [-1, 2, 1],
+      [1, -1, 1],
+      [2, 1, 1],
+      [1, 2, -1],
+    ] as const
+    for (const [k0, k1, kind] of others) {
+      expect(table.fullAt(table.setOf(k0, k1), k0, k1, kind)).toBe(0)
+      expect(table.take(table.setOf(k0, k1), k0, k1, kind, LIMIT, LIMIT, 0)).toBe(0)
     }
-    expect(table.take(Int32Array.from(base), 1, LIMIT, 0)).toBe(1)
+    for (const [k0, k1, kind] of [[1, 2, 1] as const, ...others])
+      expect(table.take(table.setOf(k0, k1), k0, k1, kind, 1, LIMIT, 0)).toBe(1)
+  })
+
+  it('finds a bucket again after others were used, and after it was filled', () => {
+    const { table, take, used } = oneSet()
+    take(1, 3, 0)
+    take(1, 3, 0)
+    take(2, 1, 0)
+    expect(take(1, 4, 0)).toBe(true)
+    expect(used(1, 0)).toBe(LIMIT)
+    table.reset(table.setOf(1, 0), 1, 0, 1)
+    expect(take(1, 2, 0)).toBe(true)
+    expect(take(1, LIMIT, 0)).toBe(false)
+    expect(table.countUsed(0)).toBe(2)
+  })
+
+  it('counts how often somebody lost a bucket that was not full', () => {
+    const { table, take } = oneSet()
+    for (let key = 1; key <= 8; key++) take(key, 5, 0)
+    expect(table.forgotten).toBe(0)
+    take(9, 1, 5)
+    expect(table.forgotten).toBe(0)
+    for (let key = 10; key <= 17; key++) take(key, 2, 5)
+    expect(table.forgotten).toBe(1)
   })
 
   it('fills a bucket again', () => {
     const { table, take, used } = oneSet()
     take(1, LIMIT, 0)
     take(2, LIMIT, 0)
-    table.reset(keyOf(1))
-    table.reset(keyOf(3))
+    table.reset(table.setOf(1, 0), 1, 0, 1)
+    table.reset(table.setOf(3, 0), 3, 0, 1)
     expect([used(1, 0), used(2, 0)]).toEqual([0, LIMIT])
     expect(table.countUsed(0)).toBe(1)
   })
@@ -110,8 +135,10 @@ describe('BucketTable', () => {
     // 4 keys a set on average, and room for 8. With chosen keys in one set, most of them would have lost their slots.
     const survivors = (): string => {
       const table = new BucketTable(8192)
-      for (let key = 1; key <= 4096; key++) table.take(keyOf(key << 16), 1, LIMIT, 0)
-      const kept = Array.from({ length: 4096 }, (_, i) => (table.fullAt(keyOf((i + 1) << 16)) > 0 ? 'x' : '.')).join('')
+      for (let key = 1; key <= 4096; key++) table.take(table.setOf(key << 16, 0), key << 16, 0, 1, 1, LIMIT, 0)
+      const kept = Array.from({ length: 4096 }, (_, i) =>
+        table.fullAt(table.setOf((i + 1) << 16, 0), (i + 1) << 16, 0, 1) > 0 ? 'x' : '.',
+      ).join('')
       expect(kept.replaceAll('.', '').length).toBeGreaterThan(4000)
       return kept
     }

@@ -17,10 +17,16 @@ const expired = forgeCertificate({ ...dates, notAfter: new Date('2030-06-01T11:5
 
 const GOOD: RevocationStatus = { kind: 'good' }
 const REVOKED: RevocationStatus = { kind: 'revoked', reason: 'key_compromise', at }
-const ALLOWED = { allowed: true }
-const notValid = (detail: string): object => ({ allowed: false, denialReason: 'cert_not_valid', detail })
-const notAuthorized = (detail: string): object => ({ allowed: false, denialReason: 'cert_not_authorized', detail })
-const FAILED = { allowed: false, denialReason: 'internal_error', cause: expect.any(Error) }
+const rule = '/club/'
+const ALLOWED = { allowed: true, rule }
+const notValid = (detail: string): object => ({ allowed: false, denialReason: 'cert_not_valid', rule, detail })
+const notAuthorized = (detail: string): object => ({
+  allowed: false,
+  denialReason: 'cert_not_authorized',
+  rule,
+  detail,
+})
+const FAILED = { allowed: false, denialReason: 'internal_error', rule, cause: expect.any(Error) }
 
 /** A checker that gives the answer for each certificate that is listed, and `not_ours` for all others. */
 function knowing(answers: ReadonlyMap<Certificate, unknown>, later = false): RevocationChecker {
@@ -93,7 +99,11 @@ describe('a rule that asks who was revoked', () => {
 
   it('is asked about nobody if nobody is shown, and still wants a certificate by default', () => {
     const revocation = { revocationOf: vi.fn(() => GOOD) }
-    expect(decide({ revocation }, { certificate: null })).toEqual({ allowed: false, denialReason: 'cert_required' })
+    expect(decide({ revocation }, { certificate: null })).toEqual({
+      allowed: false,
+      denialReason: 'cert_required',
+      rule,
+    })
     expect(decide({ revocation, requireCertificate: false }, { certificate: null })).toEqual(ALLOWED)
     expect(revocation.revocationOf).not.toHaveBeenCalled()
   })

@@ -42,9 +42,13 @@ function decide(
   return auth({ path: '/club/', ...rule }).decide(request({ url: 'gemini://example.org/club/', peer }))
 }
 
-const ALLOWED = { allowed: true }
-const denied = (denialReason: string, detail?: unknown): object =>
-  detail === undefined ? { allowed: false, denialReason } : { allowed: false, denialReason, detail }
+const ALLOWED = { allowed: true, rule: '/club/' }
+const denied = (denialReason: string, detail?: unknown): object => ({
+  allowed: false,
+  denialReason,
+  rule: '/club/',
+  ...(detail === undefined ? {} : { detail }),
+})
 
 describe('a rule', () => {
   it('wants a certificate, any certificate, if it says nothing else', () => {
@@ -150,15 +154,15 @@ describe('a rule', () => {
   it('counts the whole of the last second and of the first one', () => {
     const at = (time: string, rule: CertificateRule): unknown =>
       new CertificateAuth({ rules: [rule], clock: () => Date.parse(time) }).decide(request({ peer: fakePeer(alice) }))
-    expect(at('2030-01-01T00:00:00Z', { path: '/' })).toEqual(ALLOWED)
+    expect(at('2030-01-01T00:00:00Z', { path: '/' })).toEqual({ allowed: true, rule: '/' })
     expect(at('2029-12-31T23:59:59Z', { path: '/' })).toMatchObject({ detail: 'not_yet_valid' })
-    expect(at('2030-12-31T23:59:59Z', { path: '/' })).toEqual(ALLOWED)
+    expect(at('2030-12-31T23:59:59Z', { path: '/' })).toEqual({ allowed: true, rule: '/' })
     expect(at('2031-01-01T00:00:00Z', { path: '/' })).toMatchObject({ detail: 'expired' })
   })
 
   it('says nothing about what it does not cover: an expired certificate may see other pages', () => {
     const peer = fakePeer(expired)
-    expect(auth({ path: '/club/' }).decide(request({ url: 'gemini://example.org/', peer }))).toEqual(ALLOWED)
+    expect(auth({ path: '/club/' }).decide(request({ url: 'gemini://example.org/', peer }))).toEqual({ allowed: true })
   })
 })
 
@@ -194,7 +198,7 @@ describe('a lookup', () => {
     { user: 'alice' },
     { allowed: true },
   ])('that answers %o means no', async (answer) => {
-    const no = { allowed: false, denialReason: 'internal_error', cause: expect.any(TypeError) }
+    const no = { allowed: false, denialReason: 'internal_error', rule: '/club/', cause: expect.any(TypeError) }
     expect(decide({ lookup: answering(answer) }, alice)).toEqual(no)
     expect(await decide({ lookup: answering(Promise.resolve(answer)) }, alice)).toEqual(no)
   })
@@ -208,7 +212,8 @@ describe('a lookup', () => {
     }
     const rejecting: CertificateLookup = { lookup: () => Promise.reject(gone) }
     for (const lookup of [throwing, rejecting]) {
-      expect(await decide({ lookup }, alice)).toEqual({ allowed: false, denialReason: 'internal_error', cause: gone })
+      const failed = { allowed: false, denialReason: 'internal_error', rule: '/club/', cause: gone }
+      expect(await decide({ lookup }, alice)).toEqual(failed)
       const heard: unknown[] = []
       const chain = new MiddlewareChain([auth({ path: '/', lookup })], { onError: (error) => heard.push(error) })
       expect(await chain.process(request({ peer: fakePeer(alice) }))).toMatchObject({ denialReason: 'internal_error' })
@@ -232,7 +237,7 @@ describe('a lookup', () => {
     expect(decide({ lookup, issued: true }, alice)).toMatchObject({ denialReason: 'cert_not_authorized' })
     expect(asked).toEqual([])
     const req = request({ peer: fakePeer(alice) })
-    expect(auth({ path: '/', lookup }).decide(req)).toEqual(ALLOWED)
+    expect(auth({ path: '/', lookup }).decide(req)).toEqual({ allowed: true, rule: '/' })
     expect(asked[0]?.[0]).toBe(req.peer)
     expect(asked[0]?.[1]).toBe(req)
   })
@@ -291,7 +296,10 @@ describe('the clock', () => {
     const current = forgeCertificate({ notAfter: new Date(Date.now() + 60_000) }).certificate
     const past = forgeCertificate({ notAfter: new Date(Date.now() - 60_000) }).certificate
     const rules = [{ path: '/' }]
-    expect(new CertificateAuth({ rules }).decide(request({ peer: fakePeer(current) }))).toEqual(ALLOWED)
+    expect(new CertificateAuth({ rules }).decide(request({ peer: fakePeer(current) }))).toEqual({
+      allowed: true,
+      rule: '/',
+    })
     expect(new CertificateAuth({ rules }).decide(request({ peer: fakePeer(past) }))).toMatchObject({
       detail: 'expired',
     })

@@ -8,7 +8,7 @@ function protects(rules: readonly CertificateRule[], url: string): boolean {
   const result = new CertificateAuth({ rules }).decide(request({ url }))
   expect(result).toEqual(expect.objectContaining({ allowed: expect.any(Boolean) }))
   if ('allowed' in result && result.allowed) return false
-  expect(result).toEqual({ allowed: false, denialReason: 'cert_required' })
+  expect(result).toEqual({ allowed: false, denialReason: 'cert_required', rule: expect.any(String) })
   return true
 }
 
@@ -202,6 +202,40 @@ describe('the host of a rule', () => {
   })
 })
 
+describe('the answer', () => {
+  it.each([
+    { rule: { path: '/club/' }, text: '/club/' },
+    { rule: { path: '/club' }, text: '/club' },
+    { rule: { path: '/x/..//%63lub/.' }, text: '/club/' },
+    { rule: { path: '/' }, text: '/' },
+    { rule: { path: '/club/', scheme: 'TITAN' }, text: 'titan:/club/' },
+    { rule: { path: '/club/', host: 'EXAMPLE.org.' }, text: '//example.org/club/' },
+    { rule: { path: '/club/', host: 'example.org:1965' }, text: '//example.org:1965/club/' },
+    { rule: { path: '/club/', host: '::1' }, text: '//[::1]/club/' },
+    { rule: { path: '/club/', host: '[::1]:1965', scheme: 'titan' }, text: 'titan://[::1]:1965/club/' },
+  ])('names the rule $rule as $text, whether it is yes or no', ({ rule, text }) => {
+    const host = rule.host?.includes('::1') ? '[::1]' : 'example.org'
+    const asked = request({ url: `titan://${host}/club/` })
+    for (const requireCertificate of [true, false]) {
+      const auth = new CertificateAuth({ rules: [{ ...rule, requireCertificate }] })
+      const answer = auth.decide(asked)
+      expect(answer).toEqual(
+        requireCertificate
+          ? { allowed: false, denialReason: 'cert_required', rule: text }
+          : { allowed: true, rule: text },
+      )
+      // It was worked out at construction: the same object each time, which nobody can change for the next one.
+      expect(auth.decide(asked)).toBe(answer)
+      expect(Object.isFrozen(answer)).toBe(true)
+    }
+  })
+
+  it('names none where there is none', () => {
+    const auth = new CertificateAuth({ rules: [{ path: '/club/' }] })
+    expect(auth.decide(request({ url: 'gemini://example.org/' }))).toEqual({ allowed: true })
+  })
+})
+
 describe('a rule with a mistake in it', () => {
   const digest = 'a'.repeat(64)
   it.each([
@@ -239,6 +273,10 @@ describe('a rule with a mistake in it', () => {
     { place: 'rules[1].allowedFingerprints[0]', rule: { path: '/', allowedFingerprints: [null] }, code: undefined },
     { place: 'rules[1].requireCertificate', rule: { path: '/', requireCertificate: 'false' }, code: undefined },
     { place: 'rules[1].issued', rule: { path: '/', issued: 1 }, code: undefined },
+    { place: 'rules[1].issuedBy', rule: { path: '/', issuedBy: true }, code: undefined },
+    { place: 'rules[1].issuedBy', rule: { path: '/', issuedBy: [] }, code: undefined },
+    { place: 'rules[1].issuedBy', rule: { path: '/', issuedBy: null }, code: undefined },
+    { place: 'rules[1].issuedBy', rule: { path: '/', issuedBy: () => ({ kind: 'issued' }) }, code: undefined },
     { place: 'rules[1].expired', rule: { path: '/', expired: 'ignore' }, code: undefined },
     { place: 'rules[1].notYetValid', rule: { path: '/', notYetValid: true }, code: undefined },
     { place: 'rules[1].lookup', rule: { path: '/', lookup: () => ({ kind: 'known' }) }, code: undefined },

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { MiddlewareChain } from '../../src/middleware/chain.ts'
 import type { MiddlewareResult } from '../../src/middleware/middleware.ts'
-import { RateLimiter, type RateLimiterOptions } from '../../src/middleware/rate-limiter.ts'
+import { RateLimiter } from '../../src/middleware/rate-limiter.ts'
+import type { RateLimiterOptions } from '../../src/middleware/rate-limiter-options.ts'
 import { ClientAddress, parseClientAddress } from '../../src/names/client-address.ts'
 import { request, untyped } from './requests.ts'
 
@@ -24,7 +25,7 @@ describe('RateLimiter', () => {
   it('allows ten requests at once and one per second by default', () => {
     const { time, ask, drain } = limiter()
     expect(drain()).toBe(10)
-    expect(ask()).toEqual({ allowed: false, denialReason: 'rate_limit', retryAfterSeconds: 1 })
+    expect(ask()).toEqual({ allowed: false, denialReason: 'rate_limit', rule: 'rate_limit', retryAfterSeconds: 1 })
     time.ms = 999
     expect(drain()).toBe(0)
     time.ms = 1000
@@ -158,7 +159,7 @@ describe('cost', () => {
     ask('192.0.2.1')
     ask('192.0.2.1', 4)
     expect(limit.peek(parseClientAddress('192.0.2.1'))).toMatchObject({ remaining: 5 })
-    expect(ask('192.0.2.1', 8)).toEqual({ allowed: false, denialReason: 'rate_limit', retryAfterSeconds: 3 })
+    expect(ask('192.0.2.1', 8)).toMatchObject({ denialReason: 'rate_limit', retryAfterSeconds: 3 })
   })
 
   it('is what the limiter computes, if it does', () => {
@@ -169,7 +170,7 @@ describe('cost', () => {
 
   it('that no bucket holds is refused without a time, because no time is true', () => {
     const { ask, time } = limiter()
-    const denied = { allowed: false, denialReason: 'rate_limit', detail: expect.any(String) }
+    const denied = { allowed: false, denialReason: 'rate_limit', rule: 'rate_limit', detail: expect.any(String) }
     expect(ask('192.0.2.1', 11)).toEqual(denied)
     time.ms = 1e9
     expect(ask('192.0.2.1', 11)).toEqual(denied)
@@ -216,7 +217,8 @@ describe('a flood', () => {
     const limited = Array.from({ length: 12 }, (_, i) => `198.51.100.${i}`)
     for (const from of limited) drain(from)
     for (let i = 0; i < 50_000; i++) expect(limit.decide({ ...req, address: flooder(i) }).allowed).toBe(true)
-    for (const from of limited) expect(ask(from)).toMatchObject({ denialReason: 'rate_limit', retryAfterSeconds: 1 })
+    for (const from of limited)
+      expect(ask(from)).toMatchObject({ denialReason: 'rate_limit', rule: 'rate_limit', retryAfterSeconds: 1 })
     expect(ask('203.0.113.7').allowed).toBe(true)
   })
 })

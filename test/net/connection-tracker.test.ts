@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { Socket } from 'node:net'
 import { expect, it, vi } from 'vitest'
-import { ConnectionTracker } from '../../src/net/connection-tracker.ts'
+import { type Client, ConnectionTracker } from '../../src/net/connection-tracker.ts'
+import { textHeader } from '../support/proxy-headers.ts'
 
 /** A socket that says it comes from there. */
 function socketFrom(remoteAddress: string | undefined): Socket {
@@ -16,7 +17,9 @@ it.each([
   const guard = { opened: vi.fn(() => ({ accept: true })) }
   const tracker = new ConnectionTracker({ onError, guards: [guard] })
   const socket = socketFrom(remoteAddress)
-  expect(tracker.admit(socket)).toBeNull()
+  const begin = vi.fn()
+  tracker.admit(socket, begin)
+  expect(begin).not.toHaveBeenCalled()
   expect(socket.destroyed).toBe(true)
   expect(tracker.size).toBe(0)
   expect(guard.opened).not.toHaveBeenCalled()
@@ -25,17 +28,25 @@ it.each([
 
 it('does not count a socket that was destroyed before it came', () => {
   const tracker = new ConnectionTracker({})
-  expect(tracker.admit(socketFrom('192.0.2.1').destroy())).toBeNull()
+  const begin = vi.fn()
+  tracker.admit(socketFrom('192.0.2.1').destroy(), begin)
+  expect(begin).not.toHaveBeenCalled()
   expect(tracker.size).toBe(0)
 })
 
 it('counts a connection until it is closed, and admits none once it is closing', async () => {
   const tracker = new ConnectionTracker({})
   const socket = socketFrom('::ffff:192.0.2.1')
-  expect(tracker.admit(socket)?.toString()).toBe('192.0.2.1')
+  const begun: string[] = []
+  const begin = ({ address, proxy }: Client): void => {
+    begun.push(`${address} by ${proxy}`)
+  }
+  tracker.admit(socket, begin)
+  expect(begun).toEqual(['192.0.2.1 by null'])
   expect(tracker.size).toBe(1)
   const closed = tracker.close(60_000)
-  expect(tracker.admit(socketFrom('192.0.2.2'))).toBeNull()
+  tracker.admit(socketFrom('192.0.2.2'), begin)
+  expect(begun).toHaveLength(1)
   expect(tracker.size).toBe(1)
   socket.destroy()
   await once(socket, 'close')
@@ -43,11 +54,65 @@ it('counts a connection until it is closed, and admits none once it is closing',
   expect(tracker.size).toBe(0)
 })
 
+it.each([
+  ['before the next one is asked', 0],
+  ['after the last one', 1],
+])(
+  'begins with nobody whom a guard has destroyed itself, %s, and tells those that accepted of the end',
+  async (_, which) => {
+    const socket = socketFrom('192.0.2.1')
+    const closed = vi.fn()
+    const guards = [0, 1].map((index) => ({
+      opened: () => {
+        if (index === which) socket.destroy()
+        return { accept: true }
+      },
+      closed: () => closed(index),
+    }))
+    const begin = vi.fn()
+    const tracker = new ConnectionTracker({ guards })
+    tracker.admit(socket, begin)
+    await once(socket, 'close')
+    expect(begin).not.toHaveBeenCalled()
+    expect(closed.mock.calls).toEqual([[0], [1]])
+    expect(tracker.size).toBe(0)
+  },
+)
+
+it('asks no guard about a client that is destroyed as its header is read', async () => {
+  const guard = { opened: vi.fn(() => ({ accept: true })) }
+  const tracker = new ConnectionTracker({ proxyProtocol: { trusted: ['192.0.2.1'] }, guards: [guard] })
+  const begin = vi.fn()
+  const socket = socketFrom('192.0.2.1')
+  tracker.admit(socket, begin)
+  socket.on('readable', () => socket.destroy())
+  socket.push(textHeader())
+  await once(socket, 'close')
+  expect(guard.opened).not.toHaveBeenCalled()
+  expect(begin).not.toHaveBeenCalled()
+  expect(tracker.size).toBe(0)
+})
+
+it('gives the place of one that is refused free at once', () => {
+  const tracker = new ConnectionTracker({ maxConnections: 1, guards: [{ opened: () => ({ accept: false }) }] })
+  const refusals: string[] = []
+  const watched = new ConnectionTracker({
+    maxConnections: 1,
+    guards: [{ opened: () => ({ accept: false }) }],
+    onRefused: ({ reason }) => refusals.push(reason),
+  })
+  for (const each of [tracker, watched]) {
+    for (let i = 0; i < 3; i++) each.admit(socketFrom('192.0.2.1'), () => {})
+    expect(each.size).toBe(0)
+  }
+  expect(refusals).toEqual(['guard', 'guard', 'guard'])
+})
+
 it('leaves no failure of a socket to crash the process', async () => {
   const tracker = new ConnectionTracker({})
   const [admitted, refused] = [socketFrom('192.0.2.1'), socketFrom(undefined)]
-  tracker.admit(admitted)
-  tracker.admit(refused)
+  tracker.admit(admitted, () => {})
+  tracker.admit(refused, () => {})
   admitted.destroy(new Error('reset'))
   await new Promise((resolve) => admitted.once('close', resolve))
   refused.emit('error', new Error('reset'))

@@ -1,8 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { AccessControl } from '../../src/middleware/access-control.ts'
-import { hostMask } from '../../src/middleware/interval-table.ts'
-import { type AddressRange, parseAddressRange } from '../../src/names/address-range.ts'
+import { type AddressRange, hostMask, parseAddressRange } from '../../src/names/address-range.ts'
 import { ClientAddress } from '../../src/names/client-address.ts'
 
 type Words = [number, number, number, number]
@@ -91,11 +90,11 @@ it('decides as if it went through the lists one by one, at every boundary and an
         expect(explanation.decidedBy).toBe(byDeny ? 'denyList' : byAllow ? 'allowList' : 'default')
         expect(explanation.allowed).toBe(byDeny ? false : byAllow || defaultAllow)
         expect(access.opened(address).accept).toBe(explanation.allowed)
-        // The range that is named is the largest one on the list that decided.
-        const largest = (byDeny ? denied : byAllow ? allowed : [])
+        // The range that is named is the most specific one on the list that decided.
+        const smallest = (byDeny ? denied : byAllow ? allowed : [])
           .filter(covers)
-          .reduce<AddressRange | null>((a, b) => (a === null || b.prefixLength < a.prefixLength ? b : a), null)
-        expect(explanation.range?.toString() ?? null).toBe(largest?.toString() ?? null)
+          .reduce<AddressRange | null>((a, b) => (a === null || b.prefixLength > a.prefixLength ? b : a), null)
+        expect(explanation.range?.toString() ?? null).toBe(smallest?.toString() ?? null)
       }
     }),
     { numRuns: 500 },

@@ -12,6 +12,7 @@ import { NotTrustedError, TlacacocaError } from '../../src/errors.ts'
 import { endpointFrom } from '../../src/names/endpoint.ts'
 import { applyImport, planImport } from '../../src/tofu/import-plan.ts'
 import { MemoryPinStore } from '../../src/tofu/memory-pin-store.ts'
+import { openPins } from '../../src/tofu/open-pins.ts'
 import { PIN_STATES, type Pin } from '../../src/tofu/pin.ts'
 import type { PinStore } from '../../src/tofu/pin-store.ts'
 import { SqlitePinStore } from '../../src/tofu/sqlite-pin-store.ts'
@@ -38,79 +39,87 @@ interface Subject {
 
 type Step = (subject: Subject) => Promise<unknown>
 
-const steps: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 4,
-    arbitrary: fc.record({ endpoint, certificate }).map(
-      (s): Step =>
-        ({ store }) =>
-          store.verifyOrTrust(s.endpoint, s.certificate),
-    ),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({ endpoint, certificate }).map(
-      (s): Step =>
-        ({ store }) =>
-          store.verify(s.endpoint, s.certificate),
-    ),
-  },
-  fc.record({ endpoint, what, keepOthers: fc.boolean() }).map(
-    (s): Step =>
-      ({ store }) =>
-        store.trust(s.endpoint, s.what, { keepOthers: s.keepOthers }),
-  ),
-  fc.record({ endpoint, what }).map(
-    (s): Step =>
-      ({ store }) =>
-        store.pinIfAbsent(s.endpoint, s.what),
-  ),
-  fc.record({ endpoint, digest, what }).map(
-    (s): Step =>
-      ({ store }) =>
-        store.replace(s.endpoint, s.digest, s.what),
-  ),
-  fc.record({ endpoint, what }).map(
-    (s): Step =>
-      ({ store }) =>
-        store.distrust(s.endpoint, s.what),
-  ),
-  fc.record({ endpoint, digest }).map(
-    (s): Step =>
-      ({ store }) =>
-        store.liftDistrust(s.endpoint, s.digest),
-  ),
-  fc.record({ endpoint, what }).map(
-    (s): Step =>
-      ({ store }) =>
-        store.announce(s.endpoint, s.what),
-  ),
-  endpoint.map(
-    (each): Step =>
-      ({ store }) =>
-        store.revoke(each),
-  ),
-  fc.constant<Step>(({ store }) => store.revokeByHostname('a.example')),
-  fc.constant<Step>(({ store }) => store.clear()),
-  fc
-    .record({
-      pins: fc.uniqueArray(
-        fc
-          .record({ endpoint, certificate, digest, state: fc.constantFrom(...PIN_STATES), knowsKey: fc.boolean() })
-          .map(pinOf),
-        { selector: (pin) => `${pin.subject} ${pin.digest}`, maxLength: 6 },
+type Mode = 'merge' | 'replace'
+
+const stepsOf = (...modes: Mode[]): fc.Arbitrary<Step> =>
+  fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc.record({ endpoint, certificate }).map(
+        (s): Step =>
+          ({ store }) =>
+            store.verifyOrTrust(s.endpoint, s.certificate),
       ),
-      mode: fc.constantFrom('merge' as const, 'replace' as const),
-      yes: fc.boolean(),
-    })
-    .map(
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({ endpoint, certificate }).map(
+        (s): Step =>
+          ({ store }) =>
+            store.verify(s.endpoint, s.certificate),
+      ),
+    },
+    fc.record({ endpoint, what, keepOthers: fc.boolean() }).map(
       (s): Step =>
-        async ({ pins }) => {
-          const options = { mode: s.mode, onConflict: () => s.yes, clock: () => NOW }
-          return applyImport(await planImport(pins, [{ pins: s.pins }], options))
-        },
+        ({ store }) =>
+          store.trust(s.endpoint, s.what, { keepOthers: s.keepOthers }),
     ),
-)
+    fc.record({ endpoint, what }).map(
+      (s): Step =>
+        ({ store }) =>
+          store.pinIfAbsent(s.endpoint, s.what),
+    ),
+    fc.record({ endpoint, digest, what }).map(
+      (s): Step =>
+        ({ store }) =>
+          store.replace(s.endpoint, s.digest, s.what),
+    ),
+    fc.record({ endpoint, what }).map(
+      (s): Step =>
+        ({ store }) =>
+          store.distrust(s.endpoint, s.what),
+    ),
+    fc.record({ endpoint, digest }).map(
+      (s): Step =>
+        ({ store }) =>
+          store.liftDistrust(s.endpoint, s.digest),
+    ),
+    fc.record({ endpoint, what }).map(
+      (s): Step =>
+        ({ store }) =>
+          store.announce(s.endpoint, s.what),
+    ),
+    endpoint.map(
+      (each): Step =>
+        ({ store }) =>
+          store.revoke(each),
+    ),
+    fc.constant<Step>(({ store }) => store.revokeByHostname('a.example')),
+    fc.constant<Step>(({ store }) => store.clear()),
+    fc.record({ notSeenForDays: fc.constantFrom(1, 151, 152), verified: fc.boolean() }).map(
+      (s): Step =>
+        ({ store }) =>
+          store.purge(s),
+    ),
+    fc
+      .record({
+        pins: fc.uniqueArray(
+          fc
+            .record({ endpoint, certificate, digest, state: fc.constantFrom(...PIN_STATES), knowsKey: fc.boolean() })
+            .map(pinOf),
+          { selector: (pin) => `${pin.subject} ${pin.digest}`, maxLength: 6 },
+        ),
+        mode: fc.constantFrom(...modes),
+        yes: fc.boolean(),
+      })
+      .map(
+        (s): Step =>
+          async ({ pins }) => {
+            const options = { mode: s.mode, onConflict: () => s.yes, clock: () => NOW }
+            return applyImport(await planImport(pins, [{ pins: s.pins }], options))
+          },
+      ),
+  )
 
 const NOW = Date.parse('2030-06-01T12:00:00Z')
 
@@ -154,11 +163,11 @@ it('the file and the memory agree, and the quick look-up accepts nothing that th
   const file = await SqlitePinStore.open(join(folder, 'pins.db'))
   try {
     await fc.assert(
-      fc.asyncProperty(fc.array(steps, { minLength: 1, maxLength: 12 }), async (sequence) => {
+      fc.asyncProperty(fc.array(stepsOf('merge', 'replace'), { minLength: 1, maxLength: 12 }), async (sequence) => {
         const subjects: Subject[] = [new MemoryPinStore(), file].map((pins) => ({
           pins,
           // What a policy may trust is trusted here, so that nothing is refused for want of a yes.
-          store: new TofuStore(pins, { clock: () => NOW, policy: { rotated: 'trust' } }),
+          store: new TofuStore(pins, { clock: () => NOW, policy: { rotated: 'accept' } }),
         }))
         const [memory, disk] = subjects as [Subject, Subject]
         await emptied(disk)
@@ -173,6 +182,37 @@ it('the file and the memory agree, and the quick look-up accepts nothing that th
     )
   } finally {
     file.close()
+    await rm(folder, { recursive: true })
+  }
+}, 120_000)
+
+it('a store that hashes names answers as one that does not', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'tlacacoca-'))
+  const { store: pins } = await openPins(join(folder, 'pins.db'), { hashNames: true })
+  try {
+    await fc.assert(
+      fc.asyncProperty(fc.array(stepsOf('merge'), { minLength: 1, maxLength: 12 }), async (sequence) => {
+        const [plain, hashed] = [new MemoryPinStore(), pins].map((each) => ({
+          pins: each,
+          store: new TofuStore(each, { clock: () => NOW, policy: { rotated: 'accept' } }),
+        })) as [Subject, Subject]
+        await emptied(hashed)
+        for (const step of sequence) {
+          expect(await outcomeOf(step, hashed)).toEqual(await outcomeOf(step, plain))
+          for (const each of endpoints) {
+            expect(await hashed.store.pins(each)).toEqual(await plain.store.pins(each))
+            expect(await hashed.store.countByHostname(each.host)).toBe(await plain.store.countByHostname(each.host))
+          }
+        }
+        await neverTooQuick(hashed.pins, hashed.store)
+        for (const each of endpoints) {
+          expect(await hashed.store.history(each)).toEqual(await plain.store.history(each))
+        }
+      }),
+      { numRuns: 150 },
+    )
+  } finally {
+    await pins.close()
     await rm(folder, { recursive: true })
   }
 }, 120_000)

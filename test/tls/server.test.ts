@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect as connectTcp } from 'node:net'
 import { connect as connectTls, type SecureVersion } from 'node:tls'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { ConnectionHandler } from '../../src/net/connection-tracker.ts'
+import type { ConnectionHandler } from '../../src/net/connection-limits.ts'
 import type { Listener } from '../../src/net/listener.ts'
 import { createSecureServer } from '../../src/tls/secure-server.ts'
 import { createServer, type ServerEvent, type ServerOptions } from '../../src/tls/server.ts'
@@ -11,6 +11,7 @@ import { type ForgedCertificate, forgeCertificate } from '../support/forged-cert
 import { closed, openssl, rawClient, visit } from '../support/tls-clients.ts'
 
 const site = forgeCertificate({ hosts: ['example.org'], commonName: 'example.org' })
+const other = forgeCertificate({ hosts: ['example.net'], commonName: 'example.net' })
 const VERSIONS: readonly SecureVersion[] = ['TLSv1.2', 'TLSv1.3']
 const listeners: Listener[] = []
 
@@ -296,6 +297,27 @@ describe.each(KINDS)('%s', (_name, made) => {
       await until(() => server.connections === 0)
     })
 
+    it.each([
+      ['ends', 'end'],
+      ['resets', 'resetAndDestroy'],
+    ] as const)('is gone as soon as it %s in mid-handshake, and not at the deadline only', async (_, leave) => {
+      const hello = await recordedHello()
+      const events: ServerEvent[] = []
+      const options = { handshakeTimeoutMs: 2 ** 31 - 1, onEvent: (event: ServerEvent) => events.push(event) }
+      for (const certificates of [[sourceOf(site)], [sourceOf(site), sourceOf(other)]]) {
+        const { port, server } = await serve(describeConnection, { certificates }, options)
+        for (const length of [0, 1, 5, 40, hello.length]) {
+          const socket = await rawClient(port)
+          socket.write(hello.subarray(0, length))
+          await until(() => server.connections === 1)
+          socket[leave]()
+          await until(() => server.connections === 0)
+        }
+      }
+      expect(events).toHaveLength(10)
+      for (const { reason } of events) expect(['closed', 'tls']).toContain(reason)
+    })
+
     it('costs its own connection only, when it resets at any moment', async () => {
       const hello = await recordedHello()
       const { port, server } = await serve()
@@ -336,6 +358,29 @@ describe.each(KINDS)('%s', (_name, made) => {
       await closed(third)
       expect(server.connections).toBe(2)
       for (const socket of sockets) socket.destroy()
+    })
+
+    it('sends a client that a guard refuses not one byte', async () => {
+      const refused: string[] = []
+      const { port } = await serve(
+        describeConnection,
+        {},
+        {
+          guards: [{ name: 'bans', opened: () => ({ accept: false }) }],
+          onRefused: ({ address, reason, guard }) => refused.push(`${address} ${reason} ${guard}`),
+        },
+      )
+      const client = connectTcp({ port, host: '127.0.0.1' })
+      let received = 0
+      client
+        .on('error', () => {})
+        .on('data', (chunk) => {
+          received += chunk.length
+        })
+      client.write(await recordedHello())
+      await closed(client)
+      expect(received).toBe(0)
+      expect(refused).toEqual(['127.0.0.1 guard bans'])
     })
 
     it('asks the guards before the handshake', async () => {

@@ -112,6 +112,7 @@ describe.each<{ where: string; stores: () => Promise<PinStore[]> }>([
     await at(all, 0).trust(endpoint, first)
     const asked: string[] = []
     const verifier = at(all, 0).verifier({
+      changed: 'ask',
       onChanged: async (verdict) => {
         asked.push(verdict.pinned)
         // While the person reads the question, another window replaces the pin.
@@ -131,6 +132,7 @@ describe.each<{ where: string; stores: () => Promise<PinStore[]> }>([
     await at(all, 0).trust(endpoint, first)
     let asked = 0
     const verifier = at(all, 0).verifier({
+      changed: 'ask',
       onChanged: async () => {
         asked++
         await at(all, 1).trust(endpoint, second)
@@ -146,6 +148,7 @@ describe.each<{ where: string; stores: () => Promise<PinStore[]> }>([
     const { all, close } = await open()
     await at(all, 0).trust(endpoint, first)
     const verifier = at(all, 0).verifier({
+      changed: 'ask',
       onChanged: async () => {
         await at(all, 1).distrust(endpoint, second.publicKeyFingerprint)
         return { accept: true }
@@ -190,6 +193,7 @@ describe.each<{ where: string; stores: () => Promise<PinStore[]> }>([
     await at(all, 0).trust(endpoint, first)
     let n = 0
     const verifier = at(all, 0).verifier({
+      changed: 'ask',
       onChanged: async () => {
         n++
         await at(all, 1).trust(endpoint, n % 2 === 0 ? first : third)

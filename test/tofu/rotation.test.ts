@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { Certificate } from '../../src/certificate/certificate.ts'
-import type { Fingerprint } from '../../src/certificate/fingerprint.ts'
+import { type Fingerprint, parseFingerprint } from '../../src/certificate/fingerprint.ts'
 import { parseEndpoint } from '../../src/names/endpoint.ts'
 import type { Pin } from '../../src/tofu/pin.ts'
 import { judgePins } from '../../src/tofu/verdict.ts'
@@ -22,11 +22,11 @@ function judge(pins: readonly Pin[], presented: Certificate, keys: readonly Cert
 }
 
 describe('a certificate signed by the pinned key', () => {
-  it('is a rotation, which is not accepted unasked', async () => {
+  it('is a rotation', async () => {
     const presented = await certificateSignedBy(old.keyPem)
     expect(judge([pinOf(old.certificate)], presented, [old.certificate])).toMatchObject({
       kind: 'rotated',
-      accepted: false,
+      accepted: true,
       reason: 'signed_by_pinned_key',
       pinned: old.certificate.fingerprint,
       presented: presented.fingerprint,
@@ -116,6 +116,104 @@ describe('no rotation is', () => {
     const endpoint = parseEndpoint('example.org:1965')
     const verdict = judgePins([pinOf(old.certificate)], presented, { endpoint, now: NOW, publicKeys })
     expect(verdict).toMatchObject({ kind: 'changed' })
+  })
+})
+
+describe('the old key’s word', () => {
+  const former = forgeCertificate({ commonName: 'example.org' })
+  const issued = (dates: { notBefore?: Date; notAfter?: Date } = {}) =>
+    forgeCertificate({ commonName: 'example.org', issuer: former, ...dates }).certificate
+  const pin = pinOf(former.certificate)
+
+  it.each([
+    [{ notAfter: NOW }, 'rotated'],
+    [{ notAfter: new Date(NOW.getTime() - 1000) }, 'changed'],
+    [{ notBefore: NOW }, 'rotated'],
+    [{ notBefore: new Date(NOW.getTime() + 1000) }, 'changed'],
+  ])('is good within the dates of what it signed: %j is %s', (dates, kind) => {
+    expect(judge([pin], issued(dates), [former.certificate]).kind).toBe(kind)
+  })
+
+  it.each([
+    ['2030-06-01T12:00:00Z', false],
+    ['2030-06-01T11:59:59Z', true],
+    ['2020-01-01T00:00:00Z', true],
+  ])('is as good after the end of the pinned certificate as before it: %s', (end, pinnedExpired) => {
+    const verdict = judge([pinOf(former.certificate, { notAfter: new Date(end) })], issued(), [former.certificate])
+    expect(verdict).toMatchObject({ kind: 'rotated', reason: 'signed_by_pinned_key', pinnedExpired })
+  })
+
+  it.each([
+    ['is for keys that are new here', [], 'rotated'],
+    ['is for a key that was announced too', [{ state: 'announced' }], 'rotated'],
+    ['is not for a key that was replaced', [{ state: 'replaced' }], 'changed'],
+    [
+      'is not for a certificate that was replaced, of which no key is known',
+      [{ state: 'replaced', keyDigest: null }],
+      'changed',
+    ],
+    ['is not for a certificate that is marked', [{ state: 'distrusted' }], 'distrusted'],
+  ] as const)('%s', (_, states, kind) => {
+    const presented = issued()
+    const others = states.map((facts) => pinOf(presented, facts))
+    expect(judge([pin, ...others], presented, [former.certificate]).kind).toBe(kind)
+  })
+
+  it('is not for another certificate with a key that was replaced, marked, or pinned by its key or SHA-512', () => {
+    const presented = issued()
+    const { fingerprint, publicKeyFingerprint, sha512Fingerprint } = presented
+    const elsewhere = parseFingerprint('ab'.repeat(32))
+    for (const facts of [
+      { digest: elsewhere, keyDigest: publicKeyFingerprint, state: 'replaced' },
+      { digest: elsewhere, keyDigest: publicKeyFingerprint, state: 'distrusted' },
+      { digest: publicKeyFingerprint, keyDigest: null, state: 'replaced' },
+      { digest: sha512Fingerprint, keyDigest: null, state: 'replaced' },
+      { digest: fingerprint, keyDigest: null, state: 'replaced' },
+    ] as const) {
+      expect(judge([pin, pinOf(presented, facts)], presented, [former.certificate]).kind).toBe('changed')
+    }
+    for (const facts of [
+      { digest: elsewhere, keyDigest: elsewhere, state: 'replaced' },
+      { digest: elsewhere, keyDigest: publicKeyFingerprint, state: 'announced' },
+    ] as const) {
+      expect(judge([pin, pinOf(presented, facts)], presented, [former.certificate]).kind).toBe('rotated')
+    }
+  })
+
+  it('counts for nothing once the old key is marked, though a certificate of it is still pinned', () => {
+    const mark = pinOf(former.certificate, {
+      digest: former.certificate.publicKeyFingerprint,
+      state: 'distrusted',
+      keyDigest: null,
+    })
+    expect(judge([pin, mark], issued(), [former.certificate]).kind).toBe('changed')
+  })
+})
+
+describe('a pin that is nothing but a fingerprint', () => {
+  const former = forgeCertificate({ commonName: 'example.org' })
+  const next = forgeCertificate({ commonName: 'example.org', issuer: former })
+  const stranger = forgeCertificate({ commonName: 'example.org' })
+  const forged = forgeCertificate({ commonName: 'example.org', issuer: stranger })
+  const ask = (presented: ForgedCertificate, ...above: ForgedCertificate[]) => {
+    const chain = [presented, ...above].map(({ certificate }) => certificate)
+    const endpoint = parseEndpoint('example.org:1965')
+    const pin = pinOf(former.certificate, { keyDigest: null })
+    return judgePins([pin], presented.certificate, { endpoint, now: NOW, chain }).kind
+  }
+
+  it('gets its key from the certificate that has the fingerprint, where the server shows it', () => {
+    expect(ask(next, former)).toBe('rotated')
+    expect(ask(next, stranger, former)).toBe('rotated')
+    expect(ask(next)).toBe('changed')
+  })
+
+  it('gets no key from any other certificate', () => {
+    expect(ask(forged, stranger)).toBe('changed')
+    expect(ask(forged, stranger, former)).toBe('changed')
+    expect(ask(forged, former, stranger)).toBe('changed')
+    const third = forgeCertificate({ commonName: 'example.org', issuer: next })
+    expect(ask(third, next, former)).toBe('changed')
   })
 })
 

@@ -67,7 +67,7 @@ describe.each([
     })
 
     it('keeps the owner’s word for a key through a renewal, and not through a change', async () => {
-      const store = await open({ policy: { onChanged: () => ({ accept: true }) } })
+      const store = await open({ policy: { changed: 'ask', onChanged: () => ({ accept: true }) } })
       await store.trust(endpoint, first, { verified: true })
       await store.verifyOrTrust(endpoint, renewed)
       expect(await store.getHostInfo(endpoint)).toMatchObject({ fingerprint: renewed.fingerprint, state: 'verified' })
@@ -76,15 +76,15 @@ describe.each([
       await store.close()
     })
 
-    it('keeps a rotation signed by the old key for whoever decides, and takes it if told to', async () => {
-      const store = await open()
+    it('keeps a rotation signed by the old key for whoever decides, if told to, and takes it otherwise', async () => {
+      const store = await open({ policy: { rotated: 'ask' } })
       const rotated = await certificateSignedBy(keyPem)
       await store.verifyOrTrust(endpoint, first)
       expect(await store.judge(endpoint, rotated)).toMatchObject({ kind: 'rotated', accepted: false })
       await expect(store.verifyOrTrust(endpoint, rotated)).rejects.toMatchObject({
         code: 'ERR_TLACACOCA_CERTIFICATE_CHANGED',
       })
-      const decision = await store.verifier({ rotated: 'trust' }).verify(candidate(rotated))
+      const decision = await store.verifier({ rotated: 'accept' }).verify(candidate(rotated))
       expect(decision).toEqual({ accept: true, ground: 'rotated' })
       expect(await store.verify(endpoint, rotated)).toMatchObject({ kind: 'trusted' })
       await expect(store.verify(endpoint, first)).rejects.toMatchObject({ code: 'ERR_TLACACOCA_CERTIFICATE_CHANGED' })
@@ -92,7 +92,7 @@ describe.each([
     })
 
     it('recognises what a known server announced, and only that', async () => {
-      const store = await open({ policy: { rotated: 'trust' } })
+      const store = await open({ policy: { rotated: 'accept' } })
       expect(await store.announce(endpoint, other)).toBe(false)
       await store.verifyOrTrust(endpoint, first)
       expect(await store.announce(endpoint, other.publicKeyFingerprint)).toBe(true)
@@ -576,7 +576,7 @@ describe.each([
       { answer: undefined, accepted: false },
     ])('asks, and takes $answer as $accepted', async ({ answer, accepted }) => {
       const callback = () => answer as never
-      const store = await open({ policy: { onFirstUse: callback, onChanged: callback } })
+      const store = await open({ policy: { changed: 'ask', onFirstUse: callback, onChanged: callback } })
       const visit = store.verifyOrTrust(endpoint, first)
       if (accepted) expect(await visit).toMatchObject({ kind: 'first_use' })
       else await expect(visit).rejects.toMatchObject({ code: 'ERR_TLACACOCA_FIRST_USE_REFUSED' })
@@ -590,6 +590,7 @@ describe.each([
     it('refuses if the callback fails', async () => {
       const store = await open({
         policy: {
+          changed: 'ask',
           onChanged: () => {
             throw new Error('no terminal')
           },
@@ -603,7 +604,7 @@ describe.each([
 
     it('shows the callback the verdict, and records who decided', async () => {
       const onChanged = vi.fn(() => ({ accept: true }))
-      const store = await open({ policy: { onChanged } })
+      const store = await open({ policy: { changed: { early: 'ask' }, onChanged } })
       await store.trust(endpoint, first)
       await store.verifyOrTrust(endpoint, other)
       expect(onChanged).toHaveBeenCalledWith(
@@ -613,6 +614,39 @@ describe.each([
       await expect(store.verify(endpoint, first))
         .rejects.toMatchObject({ code: 'ERR_TLACACOCA_CERTIFICATE_CHANGED' })
         .catch(() => {})
+      await store.close()
+    })
+
+    it('asks nobody about an early change unless told to, whoever is there', async () => {
+      const onChanged = vi.fn(() => ({ accept: true }))
+      for (const changed of [undefined, { pinned_expired: 'accept', authority_vouched: 'accept' } as const]) {
+        const store = await open({ policy: { onChanged, ...(changed === undefined ? {} : { changed }) } })
+        await store.trust(endpoint, first)
+        await expect(store.verifyOrTrust(endpoint, other)).rejects.toMatchObject({
+          code: 'ERR_TLACACOCA_CERTIFICATE_CHANGED',
+        })
+        expect(await store.getHostInfo(endpoint)).toMatchObject({ fingerprint: first.fingerprint })
+        await store.close()
+      }
+      expect(onChanged).not.toHaveBeenCalled()
+    })
+
+    it('accepts what an authority vouches for only if told to, and leaves a line in the history', async () => {
+      const policy = { vouches: () => ({ vouched: true }), changed: { authority_vouched: 'accept' } } as const
+      const store = await open({ policy })
+      await store.trust(endpoint, first)
+      expect(await store.verifyOrTrust(endpoint, other)).toMatchObject({
+        kind: 'changed',
+        accepted: true,
+        rule: 'changed.authority_vouched',
+        word: 'accept',
+      })
+      expect((await store.history(endpoint)).at(-1)).toMatchObject({
+        cause: 'changed',
+        old: first.fingerprint,
+        new: other.fingerprint,
+        decidedBy: 'policy',
+      })
       await store.close()
     })
 
@@ -750,7 +784,7 @@ describe('a verifier', () => {
 
   it('asks its own callback, even if the store trusts first visits unasked', async () => {
     const onFirstUse = vi.fn(() => ({ accept: false }))
-    const store = TofuStore.inMemory({ policy: { firstUse: 'trust' } })
+    const store = TofuStore.inMemory({ policy: { firstUse: 'accept' } })
     expect(await store.verifier({ onFirstUse }).verify(candidate(first))).toMatchObject({ accept: false })
     expect(onFirstUse).toHaveBeenCalledOnce()
     expect(await store.pins(endpoint)).toEqual([])

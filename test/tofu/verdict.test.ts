@@ -144,7 +144,7 @@ describe('a mark', () => {
   })
 
   it('is obeyed whatever the policy', () => {
-    const policy = { firstUse: 'trust', renewed: 'trust', rotated: 'trust' } as const
+    const policy = { firstUse: 'accept', renewed: 'accept', rotated: 'accept' } as const
     const mark = pinOf(other, { state: 'distrusted' })
     expect(judge([mark], other, policy)).toMatchObject({ kind: 'distrusted', accepted: false })
   })
@@ -228,7 +228,7 @@ describe('an announced certificate or key', () => {
     const announced = pinOf(other, { digest: digest(), state: 'announced' })
     expect(judge([pinOf(old.certificate), announced], other)).toMatchObject({
       kind: 'rotated',
-      accepted: false,
+      accepted: true,
       reason: 'announced',
       pinned: old.certificate.fingerprint,
     })
@@ -239,12 +239,13 @@ describe('the policy', () => {
   const word = { firstUse: 'first_use', renewed: 'renewed', rotated: 'rotated' } as const
 
   it.each([
-    { policy: {}, accepted: { first_use: true, renewed: true, rotated: false } },
-    { policy: { firstUse: 'refuse' }, accepted: { first_use: false, renewed: true, rotated: false } },
-    { policy: { firstUse: 'ask' }, accepted: { first_use: false, renewed: true, rotated: false } },
-    { policy: { renewed: 'refuse' }, accepted: { first_use: true, renewed: false, rotated: false } },
-    { policy: { renewed: 'ask' }, accepted: { first_use: true, renewed: false, rotated: false } },
-    { policy: { rotated: 'trust' }, accepted: { first_use: true, renewed: true, rotated: true } },
+    { policy: {}, accepted: { first_use: true, renewed: true, rotated: true } },
+    { policy: { firstUse: 'refuse' }, accepted: { first_use: false, renewed: true, rotated: true } },
+    { policy: { firstUse: 'ask' }, accepted: { first_use: false, renewed: true, rotated: true } },
+    { policy: { renewed: 'refuse' }, accepted: { first_use: true, renewed: false, rotated: true } },
+    { policy: { renewed: 'ask' }, accepted: { first_use: true, renewed: false, rotated: true } },
+    { policy: { rotated: 'ask' }, accepted: { first_use: true, renewed: true, rotated: false } },
+    { policy: { rotated: 'refuse' }, accepted: { first_use: true, renewed: true, rotated: false } },
   ] as const)('$policy decides what is accepted, and never what it is called', ({ policy, accepted }) => {
     const announced = pinOf(other, { state: 'announced' })
     const verdicts = [
@@ -256,15 +257,44 @@ describe('the policy', () => {
     expect(Object.fromEntries(verdicts.map((verdict) => [verdict.kind, verdict.accepted]))).toEqual(accepted)
   })
 
-  it('cannot trust changes without asking', () => {
-    // @ts-expect-error There is no such word for changes.
-    expect(() => judge([], other, { changed: 'trust' })).toThrow(TypeError)
+  const expired = { notAfter: new Date('2029-01-01T00:00:00Z') }
+
+  it.each([
+    { policy: {}, early: 'refuse', expired: 'ask' },
+    { policy: { changed: undefined }, early: 'refuse', expired: 'ask' },
+    { policy: { changed: {} }, early: 'refuse', expired: 'ask' },
+    { policy: { changed: 'ask' }, early: 'ask', expired: 'ask' },
+    { policy: { changed: 'refuse' }, early: 'refuse', expired: 'refuse' },
+    { policy: { changed: { early: 'ask' } }, early: 'ask', expired: 'ask' },
+    { policy: { changed: { pinned_expired: 'accept' } }, early: 'refuse', expired: 'accept' },
+    { policy: { changed: { pinned_expired: 'refuse', early: undefined } }, early: 'refuse', expired: 'refuse' },
+    { policy: { changed: { early: 'dangerouslyAccept' } }, early: 'accept', expired: 'ask' },
+    { policy: { onChanged: () => ({ accept: true }) }, early: 'refuse', expired: 'ask' },
+  ])('$policy says $early to an early change, and $expired to one that was due', ({ policy, early, expired: due }) => {
+    const answers = [{}, expired].map((facts) => judge([pinOf(old.certificate, facts)], other, policy as TofuPolicy))
+    expect(answers).toMatchObject([
+      { kind: 'changed', rule: 'changed.early', word: early, accepted: early === 'accept' },
+      { kind: 'changed', rule: 'changed.pinned_expired', word: due, accepted: due === 'accept' },
+    ])
+  })
+
+  it('has words for everything but what is the same, and what is marked', () => {
+    const refuseAll = { firstUse: 'refuse', renewed: 'refuse', rotated: 'refuse', changed: 'refuse' } as const
+    expect(judge([pinOf(other)], other, refuseAll)).toMatchObject({ rule: 'trusted', word: 'accept', accepted: true })
+    const mark = pinOf(other, { state: 'distrusted' })
+    expect(judge([mark], other)).toMatchObject({ rule: 'distrusted', word: 'refuse', accepted: false })
   })
 
   it.each([
     { policy: { firstUse: 'yes' }, name: 'firstUse' },
     { policy: { renewed: true }, name: 'renewed' },
     { policy: { rotated: null }, name: 'rotated' },
+    { policy: { changed: 'accept' }, name: 'changed' },
+    { policy: { changed: null }, name: 'changed' },
+    { policy: { changed: ['ask'] }, name: 'changed' },
+    { policy: { changed: { early: 'accept' } }, name: 'changed.early' },
+    { policy: { changed: { pinned_expired: 'dangerouslyAccept' } }, name: 'changed.pinned_expired' },
+    { policy: { changed: { authority_vouched: true } }, name: 'changed.authority_vouched' },
     { policy: { onChanged: true }, name: 'onChanged' },
     { policy: { onFirstUse: {} }, name: 'onFirstUse' },
     { policy: { vouches: 'me' }, name: 'vouches' },

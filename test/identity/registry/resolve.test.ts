@@ -202,6 +202,7 @@ describe('a store that fails', () => {
         expect(await auth.decide(requestBy(peer))).toEqual({
           allowed: false,
           denialReason: 'internal_error',
+          rule: '/',
           cause: failure,
         })
         await expect(registry.register(peer)).rejects.toBe(failure)
@@ -269,7 +270,7 @@ describe('lookup', () => {
       const { allowed, ...rest } = await auth.decide(requestBy(peer))
       return { ...rest, allowed }
     }
-    expect(await answer(next)).toEqual({ allowed: true })
+    expect(await answer(next)).toEqual({ allowed: true, rule: '/' })
     expect(await answer(null)).toMatchObject({ denialReason: 'cert_required' })
     expect(await answer(phone)).toMatchObject({ denialReason: 'cert_not_authorized', detail: 'unknown' })
     expect(await answer(waiting)).toMatchObject({ denialReason: 'cert_not_authorized', detail: 'pending' })
@@ -299,7 +300,7 @@ describe('lookup', () => {
     const strict = new CertificateAuth({ rules: [rule], clock })
     const lenient = new CertificateAuth({ rules: [{ ...rule, expired: 'allow' }], clock })
     expect(await strict.decide(requestBy(ana))).toMatchObject({ allowed: false, denialReason: 'cert_not_valid' })
-    expect(await lenient.decide(requestBy(ana))).toEqual({ allowed: true })
+    expect(await lenient.decide(requestBy(ana))).toEqual({ allowed: true, rule: '/' })
     clock.advance(31 * DAY)
     expect(await lenient.decide(requestBy(ana))).toMatchObject({ denialReason: 'cert_not_valid', detail: 'expired' })
   })
@@ -307,7 +308,7 @@ describe('lookup', () => {
   it('asks again for every request, so that a revocation counts on an open connection', async () => {
     const { registry, ana, credential } = await withAna()
     const auth = new CertificateAuth({ rules: [{ path: '/', lookup: registry.lookup() }], clock: () => NOW.getTime() })
-    expect(await auth.decide(requestBy(ana))).toEqual({ allowed: true })
+    expect(await auth.decide(requestBy(ana))).toEqual({ allowed: true, rule: '/' })
     await registry.revokeAsOperator(credential.id)
     expect(await auth.decide(requestBy(ana))).toMatchObject({ allowed: false, denialReason: 'cert_not_valid' })
   })
