@@ -4,7 +4,6 @@
 //
 // The word is only worth something while nobody else has the old key: a key that was stolen cannot be rotated away.
 
-import { createPublicKey, type KeyObject } from 'node:crypto'
 import { CertificateError, PrivateKeyError } from '../errors.ts'
 import { requireOneOf, requireOptions } from '../internal/arguments.ts'
 import { systemClock } from '../internal/clock.ts'
@@ -17,7 +16,7 @@ import { KEY_KINDS, type KeyKind, readValidity } from './generate-options.ts'
 import { generateKey } from './key-generation.ts'
 import { type Passphrase, requirePassphrase } from './passphrase.ts'
 import { formatPem } from './pem.ts'
-import { exportPkcs8, matchesCertificate, toPrivateKey } from './private-key.ts'
+import { exportPkcs8, matchesCertificate, publicHalf, toPrivateKey } from './private-key.ts'
 import { encryptPkcs8 } from './private-key-encryption.ts'
 import { firstOf, type RenewOptions, requireOwn, requireText } from './renew.ts'
 import { nextName } from './rotation-name.ts'
@@ -191,10 +190,6 @@ function isAddress(host: string): boolean {
 function kindOf({ keyType, keyCurve, keySize }: Certificate): KeyKind {
   const kind = keyType === 'ed25519' ? 'Ed25519' : keyType === 'rsa' ? `RSA-${keySize}` : keyCurve
   return KEY_KINDS.find((each) => each === kind) ?? 'P-256'
-}
-
-function publicHalf(key: KeyObject): Uint8Array {
-  return createPublicKey(key).export({ format: 'der', type: 'spki' })
 }
 
 function unsupported(problem: string): CertificateError {

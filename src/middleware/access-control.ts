@@ -117,7 +117,7 @@ export class AccessControl implements Middleware, ConnectionGuard {
     const rules = this.#rules
     const decider = this.#deciderOf(rules, address)
     if (allows(rules, decider)) return ACCEPTED
-    return { accept: false, detail: decider === null ? 'default' : new DeniedByRange(rules, address, decider).rule }
+    return decider === null ? REFUSED_BY_DEFAULT : new RefusedByRange(rules, address, decider)
   }
 
   /** Says which list, and which range on it, decides about an address. */
@@ -269,6 +269,7 @@ function listsOf(
 
 const ACCEPTED: ConnectionDecision = Object.freeze({ accept: true })
 const REFUSED: ConnectionDecision = Object.freeze({ accept: false })
+const REFUSED_BY_DEFAULT: ConnectionDecision = Object.freeze({ accept: false, detail: 'default' })
 const DENIED: Denied = Object.freeze({ allowed: false, denialReason: 'access_denied' })
 const DENIED_BY_DEFAULT: Denied = Object.freeze({ ...DENIED, rule: 'default' })
 const BY_DEFAULT: AccessExplanation = Object.freeze({
@@ -306,4 +307,12 @@ class AllowedByRange extends ByRange implements Allowed {
 class DeniedByRange extends ByRange implements Denied {
   readonly allowed = false
   readonly denialReason = 'access_denied'
+}
+
+class RefusedByRange extends ByRange implements ConnectionDecision {
+  readonly accept = false
+
+  get detail(): string {
+    return this.rule
+  }
 }

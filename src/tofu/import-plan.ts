@@ -97,6 +97,15 @@ export async function planImport(
   pins: AsyncIterable<ImportPortion> | Iterable<ImportPortion>,
   options: ImportPlanOptions = {},
 ): Promise<ImportPlan> {
+  return planCanonicalImport(store, canonical(pins), options)
+}
+
+/** @internal The same for pins that were read by somebody who makes sure that they are canonical. */
+export async function planCanonicalImport(
+  store: PinStore,
+  pins: AsyncIterable<ImportPortion> | Iterable<ImportPortion>,
+  options: ImportPlanOptions,
+): Promise<ImportPlan> {
   requireOptions('options', options, ['mode', 'onConflict', 'clock'])
   if (options.mode !== undefined) requireOneOf('mode', options.mode, ['merge', 'replace'])
   if (options.onConflict !== undefined) requireFunction('onConflict', options.onConflict)
@@ -106,7 +115,6 @@ export async function planImport(
   try {
     for await (const portion of pins) {
       if (portion.restart === true) stage.reset()
-      for (const pin of portion.pins) requireCanonical(pin)
       stage.add(portion.pins)
     }
     const draft = new Draft(await stage.compare({ skipKnown: options.mode !== 'replace' }), options)
@@ -133,6 +141,15 @@ export async function planImport(
  */
 export function applyImport(plan: ImportPlan): Promise<ImportCounts> {
   return plan.apply()
+}
+
+async function* canonical(
+  portions: AsyncIterable<ImportPortion> | Iterable<ImportPortion>,
+): AsyncGenerator<ImportPortion> {
+  for await (const portion of portions) {
+    for (const pin of portion.pins) requireCanonical(pin)
+    yield portion
+  }
 }
 
 // A pin under another spelling would never be found again, and the host would be met for the first time once more.

@@ -15,6 +15,7 @@ export class SqliteStage implements PinStage {
   readonly #add: Statement<[...PinRow, string | null]>
   readonly #hashed: boolean
   #version = 0
+  #pins = 0
 
   private constructor(file: SqliteFile, db: Database, hashed: boolean) {
     this.#file = file
@@ -30,7 +31,7 @@ export class SqliteStage implements PinStage {
         first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, days_seen INTEGER NOT NULL, source TEXT, note TEXT,
         label TEXT, PRIMARY KEY (subject, digest)
       ) WITHOUT ROWID;
-      CREATE TEMP TABLE contested(subject TEXT PRIMARY KEY) WITHOUT ROWID;
+      CREATE TEMP TABLE contested(subject TEXT PRIMARY KEY, others INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
       CREATE TEMP TABLE known(subject TEXT PRIMARY KEY) WITHOUT ROWID;
       BEGIN`)
     this.#add = db.prepare('INSERT INTO incoming VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
@@ -51,10 +52,12 @@ export class SqliteStage implements PinStage {
     this.#guard(() => {
       for (const pin of pins) this.#add.run(...rowOf(pin), pin.label ?? null)
     })
+    this.#pins += pins.length
   }
 
   reset(): void {
     this.#guard(() => this.#db.exec('DELETE FROM incoming'))
+    this.#pins = 0
   }
 
   async compare({ skipKnown }: { readonly skipKnown: boolean }): Promise<StagedPins> {
@@ -96,19 +99,20 @@ export class SqliteStage implements PinStage {
       this.#version = this.#sql.version.get() ?? 0
       this.#db.exec(
         `DELETE FROM contested;
-         INSERT INTO contested SELECT subject FROM incoming GROUP BY subject HAVING count(*) > 1 OR max(state) > 1;
+         INSERT INTO contested
+           SELECT subject, count(*) - 1 FROM incoming GROUP BY subject HAVING count(*) > 1 OR max(state) > 1;
          INSERT INTO known ${this.#knownSubjects()} EXCEPT SELECT subject FROM contested`,
       )
-      if (!skipKnown) this.#db.exec('INSERT INTO contested SELECT subject FROM known; DELETE FROM known')
+      if (!skipKnown) this.#db.exec('INSERT INTO contested(subject) SELECT subject FROM known; DELETE FROM known')
       else {
         this.#db.exec(
-          `INSERT INTO contested SELECT subject FROM known k WHERE NOT EXISTS (
+          `INSERT INTO contested(subject) SELECT subject FROM known k WHERE NOT EXISTS (
              SELECT 1 FROM incoming i JOIN main.pin p ON p.subject = i.subject AND p.digest = i.digest
              WHERE i.subject = k.subject AND p.state <= 1);
            DELETE FROM known WHERE subject IN (SELECT subject FROM contested)`,
         )
       }
-      const all = this.#number('SELECT count(DISTINCT subject) FROM incoming')
+      const all = this.#pins - this.#number('SELECT coalesce(sum(others), 0) FROM contested')
       const known = this.#number('SELECT count(*) FROM known')
       return { fresh: all - known - this.#number('SELECT count(*) FROM contested'), known }
     })()
@@ -116,9 +120,8 @@ export class SqliteStage implements PinStage {
 
   /** The collected subjects that the store knows, by walking through the smaller table and looking into the larger. */
   #knownSubjects(): string {
-    const incoming = this.#number('SELECT count(*) FROM incoming')
     const stored = this.#sql.count.get() ?? 0
-    const [walked, searched] = incoming < stored ? ['incoming', 'main.pin'] : ['main.pin', 'incoming']
+    const [walked, searched] = this.#pins < stored ? ['incoming', 'main.pin'] : ['main.pin', 'incoming']
     return `SELECT DISTINCT w.subject FROM ${walked} w WHERE EXISTS (SELECT 1 FROM ${searched} s WHERE s.subject = w.subject)`
   }
 

@@ -5,7 +5,13 @@ import { requireBoolean, requireFunction, requireOptions, requireString } from '
 import { writeFileAtomic } from '../internal/atomic-file.ts'
 import type { Clock } from '../internal/clock.ts'
 import { SourceFile } from './formats/source-file.ts'
-import { applyImport, type ConflictDecider, type ImportCounts, type ImportPortion, planImport } from './import-plan.ts'
+import {
+  applyImport,
+  type ConflictDecider,
+  type ImportCounts,
+  type ImportPortion,
+  planCanonicalImport,
+} from './import-plan.ts'
 import { isLive, type Pin } from './pin.ts'
 import type { PinStore } from './pin-store.ts'
 import { type ListSignature, VouchedList } from './signed-list.ts'
@@ -83,7 +89,7 @@ export async function importToml(
   if (options.onProgress !== undefined) requireFunction('onProgress', options.onProgress)
   if (signature !== undefined && !merge) throw new TypeError('a list that somebody vouches for can be merged only')
   const vouched = signature === undefined ? null : await VouchedList.of(path, signature)
-  const plan = await planImport(store, pinsOf(path, vouched, options.onProgress), {
+  const plan = await planCanonicalImport(store, pinsOf(path, vouched, options.onProgress), {
     mode: merge ? 'merge' : 'replace',
     clock,
     ...(onConflict === undefined ? {} : { onConflict }),
