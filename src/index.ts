@@ -585,4 +585,5 @@ export {
   type VerdictFacts,
   type VerifyOptions,
   type VouchQuestion,
+  vouchedBy,
 } from './tofu/index.ts'

@@ -4,7 +4,7 @@
 //
 // What is a hash already stands for itself: what a list shows can be looked up, revoked and marked by what it shows.
 
-import { createHmac } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { StoreError } from '../errors.ts'
 import { show } from '../internal/arguments.ts'
 import type { PinStore, PinUpdate } from './pin-store.ts'
@@ -14,7 +14,8 @@ export const NAME_KEY_LENGTH = 32
 
 /** Hashes the names of subjects under one key. */
 export class NameHasher {
-  readonly #key: Uint8Array
+  readonly #inner: Uint8Array
+  readonly #outer: Uint8Array
   // Most visits are to few hosts, and a hash costs more than the look-up that follows.
   readonly #recent = new Map<string, string>()
 
@@ -23,7 +24,8 @@ export class NameHasher {
     if (key.length !== NAME_KEY_LENGTH) {
       throw new RangeError(`"key" expected ${NAME_KEY_LENGTH} bytes, got ${key.length}`)
     }
-    this.#key = Uint8Array.from(key)
+    this.#inner = padded(key, 0x36)
+    this.#outer = padded(key, 0x5c)
   }
 
   /** The subject under which `subject` is kept. */
@@ -51,14 +53,27 @@ export class NameHasher {
     return `${this.#hash(host)}.${DOMAIN}`
   }
 
+  /** HMAC-SHA256. `createHmac` makes an object of the heap each time, which is what an import would spend its time on. */
+  #hmac(name: string): Buffer {
+    const inner = hash('sha256', Buffer.concat([this.#inner, Buffer.from(name)]), 'buffer')
+    return hash('sha256', Buffer.concat([this.#outer, inner]), 'buffer')
+  }
+
   #hash(name: string): string {
     const known = this.#recent.get(name)
     if (known !== undefined) return known
-    const hashed = base32(createHmac('sha256', this.#key).update(name).digest())
+    const hashed = base32(this.#hmac(name))
     if (this.#recent.size >= RECENT_NAMES) this.#recent.clear()
     this.#recent.set(name, hashed)
     return hashed
   }
+}
+
+/** A key, in the length of a block of SHA-256, as it goes into the inner or the outer hash of HMAC (RFC 2104 section 2). */
+function padded(key: Uint8Array, pad: number): Uint8Array {
+  const block = new Uint8Array(64).fill(pad)
+  for (const [at, byte] of key.entries()) block[at] = byte ^ pad
+  return block
 }
 
 /**

@@ -67,3 +67,4 @@ export type {
 export { judgePins } from './verdict.ts'
 export { tofu } from './verifier.ts'
 export type { Decider, TofuEvent } from './visit.ts'
+export { vouchedBy } from './vouched-by.ts'

@@ -16,6 +16,8 @@ export class SqliteStage implements PinStage {
   readonly #hashed: boolean
   #version = 0
   #pins = 0
+  #last = ''
+  #isOrdered = true
 
   private constructor(file: SqliteFile, db: Database, hashed: boolean) {
     this.#file = file
@@ -29,8 +31,8 @@ export class SqliteStage implements PinStage {
       CREATE TEMP TABLE incoming(
         subject TEXT NOT NULL, digest TEXT NOT NULL, state INTEGER NOT NULL, key_digest TEXT, not_after INTEGER,
         first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, days_seen INTEGER NOT NULL, source TEXT, note TEXT,
-        label TEXT, PRIMARY KEY (subject, digest)
-      ) WITHOUT ROWID;
+        label TEXT
+      );
       CREATE TEMP TABLE contested(subject TEXT PRIMARY KEY, others INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
       CREATE TEMP TABLE known(subject TEXT PRIMARY KEY) WITHOUT ROWID;
       BEGIN`)
@@ -50,7 +52,11 @@ export class SqliteStage implements PinStage {
 
   add(pins: readonly StagedPin[]): void {
     this.#guard(() => {
-      for (const pin of pins) this.#add.run(...rowOf(pin), pin.label ?? null)
+      for (const pin of pins) {
+        this.#add.run(...rowOf(pin), pin.label ?? null)
+        if (pin.subject < this.#last) this.#isOrdered = false
+        this.#last = pin.subject
+      }
     })
     this.#pins += pins.length
   }
@@ -62,7 +68,10 @@ export class SqliteStage implements PinStage {
 
   async compare({ skipKnown }: { readonly skipKnown: boolean }): Promise<StagedPins> {
     // Until here only the temporary table was written, which locks nothing.
-    this.#guard(() => this.#db.exec('COMMIT'))
+    this.#guard(() => {
+      if (!this.#isOrdered) this.#db.exec(SORT)
+      this.#db.exec('CREATE UNIQUE INDEX temp.incoming_key ON incoming(subject, digest); COMMIT')
+    })
     const { fresh, known } = await this.#file.attempt(() => this.#contest(skipKnown))
     const find = this.#db.prepare<[string], number>('SELECT 1 FROM incoming WHERE subject = ? LIMIT 1').pluck()
     return {
@@ -164,7 +173,7 @@ export class SqliteStage implements PinStage {
     try {
       work()
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'SQLITE_CONSTRAINT_PRIMARYKEY') {
+      if (error instanceof Error && 'code' in error && error.code === 'SQLITE_CONSTRAINT_UNIQUE') {
         throw new RangeError('a subject has the same fingerprint twice', { cause: error })
       }
       throw this.#file.failure(error)
@@ -175,6 +184,13 @@ export class SqliteStage implements PinStage {
 function labelled(label: string | null | undefined): { label?: string } {
   return typeof label === 'string' ? { label } : {}
 }
+
+// What comes in any order is brought into that of the key at once, by a merge sort. Row after row would be looked for all
+// over the table otherwise, several times: ten times as long for a million hosts.
+const SORT = `
+  ALTER TABLE temp.incoming RENAME TO unordered;
+  CREATE TEMP TABLE incoming AS SELECT * FROM unordered ORDER BY subject, digest;
+  DROP TABLE unordered;`
 
 /** SQL for whether nothing was to be decided on the subject of a row, and the store had never heard of it. */
 function isFresh(row: string): string {

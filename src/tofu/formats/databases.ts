@@ -1,0 +1,185 @@
+// SQLite files of other programs. They are opened for reading only, so that not a byte of them changes.
+
+import { resolve } from 'node:path'
+import type { Database } from 'better-sqlite3'
+import { show } from '../../internal/arguments.ts'
+import { storeError } from '../../internal/sqlite-errors.ts'
+import { parseInstant } from '../toml-instant.ts'
+import { digestFrom, GEMINI_PORT, hostWith, subjectOf } from './fields.ts'
+import type { Finding, FindingsBatch } from './findings.ts'
+import { type KnownHost, type KnownHostsFormat, Unfit } from './known-host.ts'
+import { unreadable } from './source-file.ts'
+
+/** A database that can be read. */
+export interface DatabaseFormat {
+  readonly name: KnownHostsFormat
+  readonly program: string
+  readonly table: string
+  /** The columns without which the table is another program's. */
+  readonly columns: readonly string[]
+  /** `last` where a host has one row, `each` where every row of it is a pin. */
+  readonly repeats: 'last' | 'each'
+  query(columns: ReadonlySet<string>): string
+}
+
+export const DATABASE_FORMATS: readonly DatabaseFormat[] = [
+  {
+    name: 'tlacacoca-sqlite',
+    program: 'tlacacoca or nauyaca for Python',
+    table: 'known_hosts',
+    columns: ['hostname', 'port', 'fingerprint', 'first_seen', 'last_seen'],
+    // They keep `Example.org` and `example.org` apart; here the one seen last counts.
+    repeats: 'last',
+    query: () =>
+      `SELECT ${short('hostname')}, port, ${short('fingerprint')}, ${short('first_seen')}, ${short('last_seen')}, 1
+       FROM known_hosts ORDER BY last_seen, rowid`,
+  },
+  {
+    name: 'av98',
+    program: 'AV-98 or Offpunk before 2.3',
+    table: 'cert_cache',
+    columns: ['hostname', 'fingerprint', 'first_seen', 'last_seen', 'count'],
+    // It takes every certificate that the user ever accepted, at any address of the host.
+    repeats: 'each',
+    query: (columns) => {
+      const port = columns.has('port') ? `coalesce(port, ${GEMINI_PORT})` : `(0 + ${GEMINI_PORT})`
+      return `SELECT ${short('hostname')}, ${port}, ${short('fingerprint')},
+                ${short('min(first_seen)')}, ${short('max(last_seen)')}, CAST(total(count) AS INTEGER)
+              FROM cert_cache GROUP BY hostname, ${port}, fingerprint ORDER BY min(rowid)`
+    },
+  },
+]
+
+/** Which of the formats a database has; null for none. */
+export async function findDatabaseFormat(path: string): Promise<DatabaseFormat | null> {
+  return withDatabase(path, (db) => DATABASE_FORMATS.find((format) => hasTable(db, format)) ?? null)
+}
+
+/** The hosts in a database. The number of a row is its line. */
+export async function* findingsInDatabase(
+  path: string,
+  format: DatabaseFormat,
+  size: number,
+): AsyncGenerator<FindingsBatch> {
+  const db = await openForReading(path)
+  try {
+    if (!guarded(path, () => hasTable(db, format))) {
+      throw unreadable(path, `has no table ${format.table} as ${format.program} has it`)
+    }
+    const rows = guarded(path, () =>
+      db
+        .prepare<[], Row>(format.query(columnsOf(db, format.table)))
+        .raw()
+        .iterate(),
+    )
+    let line = 0
+    while (true) {
+      const findings: Finding[] = []
+      while (findings.length < BATCH) {
+        const next = guarded(path, () => rows.next())
+        if (next.done === true) break
+        findings.push({ line: ++line, reading: readRow(next.value) })
+      }
+      yield { findings, bytesRead: findings.length < BATCH ? size : 0 }
+      if (findings.length < BATCH) return
+    }
+  } finally {
+    db.close()
+  }
+}
+
+type Row = readonly [
+  host: unknown,
+  port: unknown,
+  digest: unknown,
+  firstSeen: unknown,
+  lastSeen: unknown,
+  count: unknown,
+]
+
+const BATCH = 500
+
+function readRow(row: Row): Finding['reading'] {
+  try {
+    return hostOf(row)
+  } catch (error) {
+    if (error instanceof Unfit) return { kind: 'unusable', column: 1, message: error.message }
+    throw error
+  }
+}
+
+function hostOf([host, port, digest, first, last, count]: Row): KnownHost {
+  if (typeof host !== 'string') throw new Unfit(1, `the host is ${show(host)}, not a text`)
+  if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65535) {
+    throw new Unfit(1, `the port of ${show(host)} is ${show(port)}, not a whole number from 1 to 65535`)
+  }
+  const subject = subjectOf({ text: host, column: 1 }, port)
+  const hex = typeof digest === 'string' ? /^(?:sha256:)?([0-9A-Fa-f]{64})$/.exec(digest)?.[1] : undefined
+  if (hex === undefined) throw new Unfit(1, `the fingerprint of ${subject} is ${show(digest)}, not a SHA-256`)
+  const firstSeen = instantOf(subject, first)
+  const lastSeen = instantOf(subject, last)
+  const daysSeen = days(count, firstSeen, lastSeen)
+  return hostWith({ subject, column: 1, digest: digestFrom('sha256', hex), firstSeen, lastSeen, daysSeen })
+}
+
+function instantOf(subject: string, value: unknown): Date {
+  const instant = typeof value === 'string' ? parseInstant(value) : undefined
+  if (instant === undefined) throw new Unfit(1, `${subject} was seen at ${show(value)}, which is no instant`)
+  return instant
+}
+
+/** A host that was seen so many times was seen on no more days, and on no more than there were. */
+function days(count: unknown, firstSeen: Date, lastSeen: Date): number {
+  const between = Math.floor(Math.abs(lastSeen.getTime() - firstSeen.getTime()) / 86_400_000) + 1
+  return typeof count === 'number' && Number.isInteger(count) && count >= 1 ? Math.min(count, between) : 1
+}
+
+/** Texts are longer in hostile files only. */
+function short(column: string): string {
+  return `substr(${column}, 1, 600)`
+}
+
+function hasTable(db: Database, format: DatabaseFormat): boolean {
+  // Not a view, which could compute for ever, nor a table that is a module's.
+  const sql = db
+    .prepare<[string], string>("SELECT substr(sql, 1, 20) FROM sqlite_schema WHERE type = 'table' AND name = ?")
+    .pluck()
+    .get(format.table)
+  if (sql === undefined || !/^CREATE TABLE/i.test(sql)) return false
+  const columns = columnsOf(db, format.table)
+  return format.columns.every((name) => columns.has(name))
+}
+
+function columnsOf(db: Database, table: string): Set<string> {
+  return new Set(db.prepare<[string], string>('SELECT name FROM pragma_table_info(?)').pluck().all(table))
+}
+
+async function withDatabase<T>(path: string, look: (db: Database) => T): Promise<T> {
+  const db = await openForReading(path)
+  try {
+    return guarded(path, () => look(db))
+  } finally {
+    db.close()
+  }
+}
+
+async function openForReading(path: string): Promise<Database> {
+  const { default: SQLite } = await import('better-sqlite3')
+  // An absolute path is none of SQLite's special names. The driver would look for a name without these spaces.
+  const absolute = resolve(path)
+  if (absolute !== absolute.trim()) throw unreadable(path, 'has a name with spaces at its end')
+  return guarded(path, () => {
+    const db = new SQLite(absolute, { readonly: true, fileMustExist: true, timeout: 0 })
+    db.pragma('trusted_schema = OFF')
+    db.pragma('cell_size_check = ON')
+    return db
+  })
+}
+
+function guarded<T>(path: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw storeError(error, { name: 'database', path })
+  }
+}
