@@ -7,11 +7,11 @@ import { build } from 'esbuild'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 process.chdir(root)
-const { exports: entries } = JSON.parse(readFileSync('package.json', 'utf8'))
+const { exports: entries, bin: commands } = JSON.parse(readFileSync('package.json', 'utf8'))
 
-const entryPoints = Object.values(entries)
-  .filter((entry) => typeof entry === 'object')
-  .map((entry) => entry.default.replace('./dist/', 'src/').replace(/\.js$/, '.ts'))
+const entryPoints = [...Object.values(entries).flatMap((entry) => entry.default ?? []), ...Object.values(commands)].map(
+  (path) => path.replace('./dist/', 'src/').replace(/\.js$/, '.ts'),
+)
 
 rmSync('dist', { recursive: true, force: true })
 await build({

@@ -32,6 +32,14 @@ try {
   writeFileSync(join(project, 'all.mjs'), program.join('\n'))
   run(process.execPath, ['all.mjs'], { cwd: project })
 
+  // Node since 20.19 can load ES modules by `require`, as long as none of them awaits at its top.
+  const required = names.map((name) => `if (Object.keys(require('${name}')).length === 0) throw new Error('${name}')`)
+  writeFileSync(join(project, 'all.cjs'), required.join('\n'))
+  run(process.execPath, ['--no-warnings', 'all.cjs'], { cwd: project })
+
+  const printed = execFileSync(join(project, 'node_modules/.bin/tlacacoca'), ['--version'], { encoding: 'utf8' })
+  if (printed.trim() !== version) throw new Error(`the command says that its version is ${printed}`)
+
   const types = names.map(
     (name, index) => `import type * as m${index} from '${name}'\nexport type T${index} = typeof m${index}`,
   )
@@ -44,7 +52,7 @@ try {
     flags.push('--typeRoots', join(root, 'node_modules/@types'), '--lib', 'es2023,esnext.disposable')
     run(bin('tsc'), [...flags, '--module', module, '--moduleResolution', resolution, 'all.ts'], { cwd: project })
   }
-  console.log('package: packs, lints, resolves and imports')
+  console.log('package: packs, lints, resolves, imports, and runs its command')
 } finally {
   rmSync(project, { recursive: true, force: true })
 }

@@ -175,6 +175,7 @@ export class FileError extends TlacacocaError {
     | 'ERR_TLACACOCA_FILE_EXISTS'
     | 'ERR_TLACACOCA_FILE_UNREADABLE'
     | 'ERR_TLACACOCA_FILE_UNWRITABLE'
+  /** The file, as it was named. */
   readonly path: string
 
   constructor(code: FileError['code'], path: string, message: string, options?: ErrorOptions) {
@@ -208,7 +209,9 @@ export class CertificateChangedError extends TlacacocaError {
 /** A certificate was refused by trust on first use for a reason other than a plain change. The store is unchanged. */
 export class NotTrustedError extends TlacacocaError {
   override readonly code: 'ERR_TLACACOCA_CERTIFICATE_DISTRUSTED' | 'ERR_TLACACOCA_FIRST_USE_REFUSED'
+  /** The endpoint, as `host:port`. */
   readonly endpoint: string
+  /** Fingerprint of the certificate that was presented. */
   readonly presented: string
 
   constructor(code: NotTrustedError['code'], facts: { endpoint: string; presented: string }, options?: ErrorOptions) {
@@ -251,8 +254,11 @@ export class StoreError extends TlacacocaError {
 
 /** One thing that is wrong in a file, and where. Lines and columns count from 1. */
 export interface FileProblem {
+  /** From 1. */
   readonly line: number
+  /** From 1, in characters. */
   readonly column: number
+  /** What is wrong there, in a few words. */
   readonly message: string
 }
 
@@ -365,6 +371,7 @@ export class IdentityError extends TlacacocaError {
     | 'ERR_TLACACOCA_IDENTITY_SCOPE_UNSUPPORTED'
   /** More about it in a word, for programs; null if the code says it all. */
   readonly reason: string | null
+  /** After how many whole seconds there will be another try; null unless there were too many. */
   readonly retryAfterSeconds: number | null
 
   constructor(
@@ -443,6 +450,7 @@ export class ListenError extends TlacacocaError {
 /** The verifier refused the server's certificate. Not one byte of the request was sent. */
 export class PeerRefusedError extends TlacacocaError {
   override readonly code = 'ERR_TLACACOCA_PEER_REFUSED' as const
+  /** The endpoint, as `host:port`. */
   readonly endpoint: string
   /** SHA-256 fingerprint of the certificate that was refused. */
   readonly presented: string
@@ -570,6 +578,7 @@ export type AlertLevel = 'warning' | 'fatal'
 /** The peer ended the connection by an alert (RFC 8446 section 6). */
 export class TLSAlertError extends TlacacocaError {
   override readonly code = 'ERR_TLACACOCA_TLS_ALERT' as const
+  /** The number of the alert, 0 to 255. */
   readonly alertCode: number
   readonly alertLevel: AlertLevel
   /** The name of the standard, such as `certificate_required`; null if the number has none. */

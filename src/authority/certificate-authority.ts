@@ -87,6 +87,7 @@ export interface SignRequest {
 
 /** An authority below this one. */
 export interface IntermediateRequest {
+  /** Shows that whoever asks holds the key. Nothing else of it is taken over. */
   readonly request: CertificateRequest | string | Uint8Array
   /** Its name, with a `CN`. */
   readonly subject: readonly NameField[]
@@ -98,8 +99,11 @@ export interface IntermediateRequest {
 
 /** Which issued certificates to list. All of what is given must be so. */
 export interface IssuedListFilter {
+  /** Those that are so now. */
   readonly status?: IssuedStatus
+  /** Those of the profile of this name. */
   readonly profile?: string
+  /** Those that were asked for under this client hash. */
   readonly clientHash?: string
   /** Those that have ended, or will have by then. */
   readonly expiresBy?: Date
@@ -389,6 +393,7 @@ export class CertificateAuthority implements AsyncDisposable {
     await this.#parts.store?.close()
   }
 
+  /** Closes it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

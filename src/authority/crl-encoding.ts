@@ -13,7 +13,9 @@ import type { RevocationReason } from '../certificate/revocation-checker.ts'
 export interface CrlEntry {
   /** In lower-case hex, whole octets, without a sign octet. */
   readonly serial: string
+  /** When it was revoked, or put on hold. */
   readonly at: number
+  /** Why. */
   readonly reason: RevocationReason | 'certificate_hold'
   /** Since when the key is, or may be, in other hands; null if nobody has said so. */
   readonly invalidityDate: number | null

@@ -36,6 +36,7 @@ export interface CrlContents {
 export class Crl {
   /** Later lists have higher numbers (RFC 5280 section 5.2.3). */
   readonly number: bigint
+  /** When it was made. What was revoked later is not in it. */
   readonly thisUpdate: Date
   /** By when there will be another. Whoever has only this one then knows nothing any more. */
   readonly nextUpdate: Date

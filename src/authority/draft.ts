@@ -23,19 +23,26 @@ export type DraftNames = { -readonly [Kind in AlternativeNameKind]: string[] }
 
 /** A certificate before it is signed. `presign` may change what is not read-only. */
 export interface CertificateDraft {
+  /** The name of the profile, by which the draft will be checked. */
   readonly profile: string
   /** Lower-case hex. */
   readonly serialNumber: string
   /** The key that is certified. */
   readonly publicKey: Fingerprint
+  /** The name, field by field. */
   subject: NameField[]
   subjectAltNames: DraftNames
+  /** The first instant at which it will be valid. */
   notBefore: Date
+  /** The last one. The profile says how late it may be. */
   notAfter: Date
+  /** What the key may be used for (RFC 5280 section 4.2.1.3). */
   keyUsage: KeyUsage[]
   /** Short names or dotted identifiers. */
   extendedKeyUsage: string[]
+  /** Where the revocation list is. */
   crlUrls: string[]
+  /** Where the certificate of the authority is. */
   issuerUrls: string[]
   /** Further extensions, as far as the profile allows them. */
   extensions: CertificateExtension[]

@@ -30,11 +30,13 @@ export interface IssuedCertificate {
   readonly certificate: Certificate
   /** The authorities above it, the one that signed it first. */
   readonly chain: readonly Certificate[]
+  /** The certificate alone. */
   readonly certificatePem: string
   /** The certificate and the chain, as servers and clients load it. */
   readonly chainPem: string
   /** Lower-case hex. */
   readonly serialNumber: string
+  /** The name of the profile. */
   readonly profile: string
   /** From when on it can be renewed. */
   readonly renewAfter: Date
@@ -101,7 +103,7 @@ export class SigningHooks {
    * Decides about a request. Its sender has proven to hold the key, and the key is a good one; everything else in the
    * request is a claim.
    *
-   * @param subjectAltNames - What the request would like, hosts and addresses in canonical form. None of it is certified
+   * @param _subjectAltNames - What the request would like, hosts and addresses in canonical form. None of it is certified
    *   unless you or the profile say so.
    * @throws {CsrNotAuthedError} To refuse. Anything else that is thrown refuses as well.
    */

@@ -21,7 +21,9 @@ export type IssuedStatus = 'pending' | 'issued' | 'held' | 'revoked'
 
 /** A certificate that is about to be signed. */
 export interface NewIssued {
+  /** The serial number: lower-case hex of whole octets. No two rows have the same. */
   readonly serial: string
+  /** The name of the profile. */
   readonly profile: string
   /** Who asked, as the request said; null if it did not say. */
   readonly clientHash: string | null
@@ -33,17 +35,21 @@ export interface NewIssued {
   readonly tbsSha256: string
   /** For people: the subject, or the first alternative name. */
   readonly subject: string
+  /** The first instant at which the certificate will be valid. */
   readonly notBefore: number
+  /** The last one. */
   readonly notAfter: number
   /** The serial number of the certificate that it renews; null if it renews none. */
   readonly renewedFrom: string | null
   /** Who asked, for the audit trail: an address, a fingerprint, a name of your own. */
   readonly requestedBy: string | null
+  /** When signing began. */
   readonly createdAt: number
 }
 
 /** A certificate in the store. */
 export interface IssuedRow extends NewIssued {
+  /** What has become of it. */
   readonly status: IssuedStatus
   /** Since when it has this status. */
   readonly statusAt: number
@@ -63,6 +69,7 @@ export interface ReplayWindow {
   readonly since: number
 }
 
+/** What came of the beginning of a signature. */
 export type BeginOutcome =
   /** The row is on the disk. */
   | { readonly kind: 'begun' }
@@ -76,6 +83,7 @@ export type BeginOutcome =
   /** The same request is being signed by somebody else right now. */
   | { readonly kind: 'in_progress' }
 
+/** What came of its end. */
 export type CompleteOutcome =
   /** It is issued. `noticeId`: what `postsign` is to be told; null if nobody is. */
   | { readonly kind: 'completed'; readonly noticeId: number | null }
@@ -84,15 +92,21 @@ export type CompleteOutcome =
 
 /** What is said about a revocation. */
 export interface Revocation {
+  /** Of the certificate. */
   readonly serial: string
+  /** When it is revoked. */
   readonly at: number
+  /** Why; it is told in revocation lists. */
   readonly reason: RevocationReason
+  /** Since when the key is, or may be, in other hands; null if nobody has said so. */
   readonly invalidityDate: number | null
+  /** Who does it, for the audit trail; null if that is not known. */
   readonly by: string | null
   /** Whether every other certificate of the same key is revoked too, and the key blocked. */
   readonly withKey: boolean
 }
 
+/** What came of a revocation. */
 export type RevokeOutcome =
   /** The serial numbers that were revoked by this, the one that was asked for first. */
   | { readonly kind: 'revoked'; readonly serials: readonly string[] }
@@ -101,28 +115,39 @@ export type RevokeOutcome =
 
 /** What is said about a hold or a release. */
 export interface StatusChange {
+  /** Of the certificate. */
   readonly serial: string
+  /** When. */
   readonly at: number
+  /** Who does it, for the audit trail; null if that is not known. */
   readonly by: string | null
 }
 
 /** A revocation list that was begun: its number is taken, whatever becomes of it. */
 export interface BegunCrl {
+  /** Greater than that of every list before. */
   readonly number: bigint
+  /** What has to stand in it. */
   readonly entries: readonly CrlEntry[]
 }
 
 /** A revocation list that was signed. */
 export interface StoredCrl {
+  /** Its number (RFC 5280 section 5.2.3). */
   readonly number: bigint
+  /** When it was made. */
   readonly thisUpdate: number
+  /** By when there will be another. */
   readonly nextUpdate: number
+  /** The list, signed. */
   readonly der: Uint8Array
 }
 
 /** Something that `postsign` has not been told yet, or not with success. */
 export interface Notice {
+  /** Names it in `settleNotice` and `postponeNotice`. */
   readonly id: number
+  /** Of the certificate that was issued. */
   readonly serial: string
   /** How often it was tried before. */
   readonly attempts: number
@@ -130,9 +155,13 @@ export interface Notice {
 
 /** Which certificates to list. All of what is given must be so. */
 export interface IssuedFilter {
+  /** Those that are so now. */
   readonly status?: IssuedStatus
+  /** Those of the profile of this name. */
   readonly profile?: string
+  /** Those that were asked for under this client hash. */
   readonly clientHash?: string
+  /** Those for this key. */
   readonly publicKey?: Fingerprint
   /** Those that expire at this instant or earlier. */
   readonly expiresBy?: number
@@ -167,29 +196,53 @@ export interface IssuedFilter {
  * 12. After `close`, everything fails with a `StoreError` STORE_CLOSED. Closing again does nothing.
  */
 export interface IssuedStore {
+  /**
+   * Writes down that a certificate is about to be signed, unless something stands against it.
+   *
+   * @param replay - When an equal request counts as sent twice; null if it may come again.
+   */
   begin(row: NewIssued, replay: ReplayWindow | null): Awaitable<BeginOutcome>
-  /** @param notifyAt - From when on others may tell `postsign`, if this caller has not; null if nobody is to be told. */
+  /**
+   * Writes down that a certificate has been signed.
+   *
+   * @param notifyAt - From when on others may tell `postsign`, if this caller has not; null if nobody is to be told.
+   */
   complete(serial: string, certificate: Certificate, at: number, notifyAt: number | null): Awaitable<CompleteOutcome>
-  /** @returns How many were given up. */
+  /**
+   * Gives up what has been about to be signed since before an instant.
+   *
+   * @returns How many were given up.
+   */
   abandonPending(before: number, at: number): Awaitable<number>
 
+  /** The certificate of a serial number; null if there is none. */
   get(serial: string): Awaitable<IssuedRow | null>
   /** In the order in which they were begun. */
   list(filter: IssuedFilter): AsyncIterable<IssuedRow>
 
+  /** Revokes a certificate that is issued or held. */
   revoke(revocation: Revocation): Awaitable<RevokeOutcome>
+  /** Takes a certificate back for a while. The answer says what it is now, or that it is no such certificate. */
   hold(change: StatusChange): Awaitable<{ readonly kind: 'held' | 'already_held' | 'revoked' | 'unknown' }>
+  /** Ends a hold. */
   release(change: StatusChange): Awaitable<{ readonly kind: 'released' | 'not_held' | 'unknown' }>
+  /** Sees to it that nothing is issued for a key any more. For one that is blocked it does nothing. */
   blockKey(key: { readonly publicKey: Fingerprint; readonly at: number; readonly by: string | null }): Awaitable<void>
+  /** Whether that is so. */
   isKeyBlocked(publicKey: Fingerprint): Awaitable<boolean>
 
+  /** Takes the number of the next revocation list, and tells what has to stand in it. */
   beginCrl(at: number): Awaitable<BegunCrl>
+  /** Keeps a list that was begun and has been signed. */
   completeCrl(crl: StoredCrl): Awaitable<void>
+  /** The last list, as long as nothing has changed since it was begun. */
   currentCrl(): Awaitable<StoredCrl | null>
 
   /** Notices that are due, the one that has been due for longest first. */
   claimNotices(at: number, until: number, limit: number): Awaitable<readonly Notice[]>
+  /** Forgets a notice: `postsign` has been told. */
   settleNotice(id: number): Awaitable<void>
+  /** Gives a notice back, to be due at an instant. */
   postponeNotice(id: number, until: number): Awaitable<void>
 
   /** Adds an event of your own to the audit trail. */
@@ -197,5 +250,6 @@ export interface IssuedStore {
   /** The audit trail, from its beginning, or after a position. */
   auditTrail(after?: number): AsyncIterable<AuditEvent>
 
+  /** Lets go of what the store holds. */
   close(): Awaitable<void>
 }

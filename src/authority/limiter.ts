@@ -18,6 +18,7 @@ export interface SigningAttempt {
   readonly address: ClientAddress | null
   /** For whom, as the path says; null for a renewal, where the certificate says it. */
   readonly clientHash: string | null
+  /** The client, if it showed a certificate. */
   readonly peer: Peer | null
 }
 
@@ -39,9 +40,11 @@ export type SigningLimit =
  * 2. Whatever is not exactly `allowed: true` counts as no, and so does a limiter that throws.
  */
 export interface AuthorityLimiter {
+  /** Counts a try, and says whether it may be made. */
   take(attempt: SigningAttempt): SigningLimit | Promise<SigningLimit>
 }
 
+/** How many tries there are. */
 export interface AuthorityLimiterOptions {
   /** How many tries an IPv4 address or an IPv6 /64 has in a window. Default 20. */
   readonly perAddress?: number

@@ -66,13 +66,17 @@ export interface RenewalPolicy {
 
 /** What is signed for one purpose. */
 export interface Profile {
+  /** What requests and rows call it. */
   readonly name: string
   /** Default all. */
   readonly keys?: readonly CertifiedKey[]
+  /** What may be in the names. */
   readonly names: NamePolicy
+  /** How long certificates last: if nobody says anything, at most, and at least. */
   readonly validity: { readonly default: Duration; readonly max: Duration; readonly min?: Duration }
   /** How far in the past it begins, for clocks that are slow. Default `'300s'`; at most `'24h'`. */
   readonly backdate?: Duration
+  /** What the keys may be used for (RFC 5280 section 4.2.1.3). */
   readonly keyUsage: readonly KeyUsage[]
   /** Short names (`clientAuth`, `serverAuth`) or dotted identifiers. */
   readonly extendedKeyUsage: readonly string[]

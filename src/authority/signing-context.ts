@@ -24,7 +24,9 @@ export interface SigningContext {
   readonly publicKey: Fingerprint
   /** SHA-1 of the same, in lower-case hex. */
   readonly publicKeySha1: string
+  /** Who asks, as the request said: a name and no proof. Null if it was not said. */
   readonly clientHash: string | null
+  /** What the program knows of who asks. */
   readonly requester: Requester
   /** The certificate that is renewed; null if none is. */
   readonly renewalOf: IssuedRow | null

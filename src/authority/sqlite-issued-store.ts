@@ -105,6 +105,7 @@ export class SqliteIssuedStore implements IssuedStore {
     }
   }
 
+  /** The file, as an absolute path. */
   get path(): string {
     return this.#file.path
   }

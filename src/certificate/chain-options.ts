@@ -72,7 +72,9 @@ export interface KeyedChainTexts extends ChainPemOptions {
 
 /** A chain and its key as PEM files. */
 export interface KeyedChainFiles extends ChainPemOptions {
+  /** The certificates: leaf and authorities in any order, and nothing else. */
   readonly certFile: string
+  /** The private key of the leaf, and nothing else. */
   readonly keyFile: string
   /** Whether a key file that others can read is an error; otherwise it gives a warning. Not looked at on Windows. Default false. */
   readonly strictPermissions?: boolean

@@ -36,7 +36,9 @@ export interface SubjectAltNames {
   readonly dns: readonly string[]
   /** Addresses in canonical text: `192.0.2.1`, `2001:db8::1`. */
   readonly ip: readonly string[]
+  /** Addresses as they stand. */
   readonly email: readonly string[]
+  /** URIs as they stand. */
   readonly uri: readonly string[]
 }
 

@@ -10,21 +10,27 @@ import type { KeyType } from './public-key.ts'
 export interface CertificateInfo {
   /** The subject as text by RFC 4514, control characters escaped. Empty if it names nobody. */
   readonly subject: string
+  /** The issuer, written as the subject is. */
   readonly issuer: string
   /** The most specific common name as it stands, or null. */
   readonly commonName: string | null
   /** In lower-case hex. */
   readonly serialNumber: string
+  /** The first instant at which it is valid. */
   readonly notBefore: Date
+  /** The last one. */
   readonly notAfter: Date
   /** `valid`, `expired` or `not_yet_valid` at the instant asked for. */
   readonly validity: CertificateValidity
+  /** Whether the last one has passed, at the instant asked for. */
   readonly isExpired: boolean
   readonly subjectAltNames: SubjectAltNames
+  /** Whether it may sign other certificates. */
   readonly isCA: boolean
   /** Whether subject and issuer are the same. */
   readonly isSelfIssued: boolean
   readonly version: 1 | 2 | 3
+  /** How it is signed, such as `ecdsa-with-SHA256`. */
   readonly signatureAlgorithm: string
   readonly key: {
     readonly type: KeyType

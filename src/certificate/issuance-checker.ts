@@ -23,6 +23,8 @@ export type IssuanceStatus =
  */
 export interface IssuanceChecker {
   /**
+   * Says who issued a certificate, as far as it matters to a server.
+   *
    * @param chain - What the client sent, its own certificate first.
    * @param at - The instant that the answer is for.
    */

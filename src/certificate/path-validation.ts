@@ -45,6 +45,7 @@ export interface PathQuestion {
   readonly intermediates: readonly Certificate[]
   /** The certificates that are trusted to issue. */
   readonly authorities: readonly Certificate[]
+  /** The instant at which to judge. */
   readonly at: Date
   readonly purpose: PathPurpose
 }

@@ -43,5 +43,6 @@ export type VerifierDecision =
 export interface PeerVerifier {
   /** A short name for messages and for `VerifiedPeer.acceptedBy`. */
   readonly name: string
+  /** Says yes or no to a server. */
   verify(candidate: PeerCandidate): VerifierDecision | Promise<VerifierDecision>
 }

@@ -37,10 +37,13 @@ const MINT = Symbol('mint')
  * whether the certificate is within its dates: see {@link Peer.validityAt}.
  */
 export class Peer {
+  /** Whose key the peer has proven to hold. */
   readonly certificate: Certificate
+  /** What the peer sent, its own certificate first. */
   readonly chain: readonly Certificate[]
   readonly protocol: TLSVersion
   readonly issuance: Issuance
+  /** Why the certificate counts as unissued, in a few words; null if it does not. */
   readonly issuanceProblem: string | null
   // A private field makes the class nominal: an object literal of the same shape is no Peer.
   readonly #minted = true

@@ -39,6 +39,7 @@ export type RevocationStatus =
  * 3. A synchronous answer is given synchronously.
  */
 export interface RevocationChecker {
+  /** Says what an authority knows of a certificate now. */
   revocationOf(certificate: Certificate): RevocationStatus | Promise<RevocationStatus>
 }
 

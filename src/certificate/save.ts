@@ -8,12 +8,15 @@ import { type NewFile, writeFilesAtomic } from '../internal/atomic-file-set.ts'
 
 /** What to write. `generateSelfSignedCertificate` returns both, `renewCertificate` a certificate only. */
 export interface CertificateFiles {
+  /** One certificate, or several; PEM. */
   readonly certificatePem: string
+  /** PEM, encrypted or not. */
   readonly privateKeyPem?: string
 }
 
 /** Where to. */
 export interface SaveOptions {
+  /** Where the certificate goes. */
   readonly certificatePath: string
   /** Required if there is a private key to write, and only then. */
   readonly privateKeyPath?: string

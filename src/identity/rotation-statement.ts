@@ -38,11 +38,13 @@ export interface RotationOptions {
 
 /** What is to be checked of a rotation statement. */
 export interface RotationExpectation {
+  /** The server that the statement must be for: this one. */
   readonly origin: Endpoint
   /** The certificate that the user is known by. */
   readonly oldCertificate: Certificate
   /** SHA-256 fingerprint of the certificate that the peer has proven to hold. */
   readonly newFingerprint: Fingerprint
+  /** The instant at which to judge whether it has expired. */
   readonly now: Date
   /** The user's id here; a statement that names another one is refused. */
   readonly user?: string
@@ -52,6 +54,7 @@ export interface RotationExpectation {
 export interface RotationStatement {
   /** `host:port`. */
   readonly origin: string
+  /** The only user it is good for, by the id on that server; null for whoever has the certificate. */
   readonly user: string | null
   readonly oldFingerprint: Fingerprint
   /** Fingerprint of the key that signed it. */
@@ -59,6 +62,7 @@ export interface RotationStatement {
   readonly newFingerprint: Fingerprint
   /** In hex. A statement is used once: whoever accepts one remembers the nonce until it expires. */
   readonly nonce: string
+  /** From this instant on it is good for nothing. */
   readonly expiresAt: Date
 }
 

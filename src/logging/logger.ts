@@ -19,6 +19,7 @@ export type LogLevel = (typeof LEVELS)[number]
 /** Facts that belong to a message. Any values; what is not fit for a log is left out or replaced. */
 export type LogFields = Readonly<Record<string, unknown>>
 
+/** What is logged, where to, and how much of it. */
 export interface LoggerOptions {
   /** Default `error`: ordinary visits leave no trace. Security events are recorded at every level. */
   readonly level?: LogLevel
@@ -45,12 +46,19 @@ export interface LoggerOptions {
 
 /** Writes log lines. No method throws on account of what is logged, or of where it goes. */
 export interface Logger {
+  /** What is below it is not logged. */
   readonly level: LogLevel
+  /** Every step, for whoever looks for a mistake. */
   trace(message: string, fields?: LogFields): void
+  /** What only the authors of a program want to know. */
   debug(message: string, fields?: LogFields): void
+  /** What usually happens: a request, a start. */
   info(message: string, fields?: LogFields): void
+  /** What works for now: a certificate that expires soon. */
   warn(message: string, fields?: LogFields): void
+  /** What failed, and the program goes on. */
   error(message: string, fields?: LogFields): void
+  /** What ends the program. */
   fatal(message: string, fields?: LogFields): void
   /** Something that whoever guards the server wants to know: an attack, a changed pin. Recorded at every level. */
   security(message: string, fields?: LogFields): void

@@ -10,6 +10,7 @@ import { requireFunction, requireInteger, requireOptions, show } from '../intern
 import { type Clock, systemClock } from '../internal/clock.ts'
 import { ClientAddress, parseClientAddress } from '../names/client-address.ts'
 
+/** How long pseudonyms last, and how long they are. */
 export interface AddressPseudonymizerOptions {
   /** How long a key is used, in milliseconds. Default 86,400,000, which is a day. */
   readonly rotateEveryMs?: number

@@ -46,6 +46,7 @@ export interface AccessControlOptions extends AccessRules {
 
 /** Why an address may come in or not. */
 export interface AccessExplanation {
+  /** Whether it may come in. */
   readonly allowed: boolean
   /** Which kind of list decided. */
   readonly decidedBy: 'denyList' | 'allowList' | 'default'
@@ -59,8 +60,10 @@ export interface AccessExplanation {
 
 /** An entry that counts for a time. */
 export interface TemporaryEntry {
+  /** True for one that lets in, false for one that keeps out. */
   readonly allowed: boolean
   readonly range: AddressRange
+  /** For how many seconds more it counts. */
   readonly secondsLeft: number
 }
 
@@ -99,6 +102,7 @@ export class AccessControl implements Middleware, ConnectionGuard {
     this.#rules = doAtOnce(compileRules(rules))
   }
 
+  /** Denies as `access_denied`, with the entry as its rule; see `explain` for more. */
   decide(request: MiddlewareRequest): MiddlewareResult {
     const { address } = request
     // Text, or whatever else a program without types passes in, is nobody's address, whatever the default.

@@ -17,6 +17,7 @@ import { ALLOWED, type Middleware, type MiddlewareRequest, type MiddlewareResult
 import { Refill } from './refill.ts'
 import { monotonicClock, SteadyTime } from './steady-time.ts'
 
+/** When somebody is banned, and for how long. */
 export interface BanListOptions extends ClientPrefixes {
   /** How many offences are tolerated; one more is a ban. A whole number above 0. Default 10. */
   readonly tolerated?: number
@@ -49,6 +50,7 @@ export interface BanListOptions extends ClientPrefixes {
 export interface Ban {
   /** Whose last offence it was. All addresses that count as the same client are banned. */
   readonly address: ClientAddress
+  /** How long it lasts. */
   readonly seconds: number
   /** How many earlier bans have made it longer; 0 for the first. */
   readonly step: number
@@ -131,6 +133,7 @@ export class BanList implements Middleware, ConnectionGuard {
     this.#table = new BanTable(maxKeys, this.#refill.unitsPerMs, forgetAfterSeconds * 1000)
   }
 
+  /** Denies as `rate_limit` while the client is banned. It counts no offence. */
   decide(request: MiddlewareRequest): MiddlewareResult {
     const seconds = this.secondsLeft(request.address)
     if (seconds === 0) return ALLOWED

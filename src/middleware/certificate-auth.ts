@@ -12,6 +12,7 @@ import { type CertificateRule, type CompiledRule, compileRule } from './certific
 import { ALLOWED, failure, type Middleware, type MiddlewareRequest, type MiddlewareResult } from './middleware.ts'
 import { RuleTree } from './rule-tree.ts'
 
+/** Which paths ask for which certificates. */
 export interface CertificateAuthOptions {
   /** In any order: the most specific one applies, see {@link CertificateAuth}. */
   readonly rules: Iterable<CertificateRule>
@@ -78,6 +79,7 @@ export class CertificateAuth implements Middleware {
     this.#clock = options.clock ?? systemClock
   }
 
+  /** Applies the rule for the path, if there is one. */
   decide(request: MiddlewareRequest): MiddlewareResult | Promise<MiddlewareResult> {
     try {
       const { target } = request

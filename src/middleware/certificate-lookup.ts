@@ -29,6 +29,7 @@ export type LookupResult<User = unknown> =
  * 3. A synchronous answer is given synchronously.
  */
 export interface CertificateLookup<User = unknown> {
+  /** Says who a peer is. */
   lookup(peer: Peer, request: MiddlewareRequest): LookupResult<User> | Promise<LookupResult<User>>
 }
 

@@ -23,6 +23,7 @@ export interface ChainDecision<Reason extends string = DenialReason> {
   readonly durationMs: number
 }
 
+/** What a chain is called, and whom it tells. */
 export interface MiddlewareChainOptions<Reason extends string = DenialReason> {
   /** Its name if it is a member of another chain. Default `chain`. */
   readonly name?: string

@@ -5,6 +5,7 @@ import { AddressKeys, type ClientPrefixes, requireAddress } from './address-keys
 import { AddressTable } from './address-table.ts'
 import { ALLOWED, type Denied, type Middleware, type MiddlewareRequest, type MiddlewareResult } from './middleware.ts'
 
+/** How many connections there may be. */
 export interface ConnectionLimiterOptions extends ClientPrefixes {
   /**
    * How many connections one client may have open; one more is closed before its handshake. Default 32: a page with its
@@ -28,8 +29,11 @@ export interface ConnectionCounts {
   readonly open: number
   /** Clients that have one open now, without those that are exempt. */
   readonly clients: number
+  /** Connections that were one too many for their client. */
   readonly refusedByMaxPerAddress: number
+  /** Connections that were one too many in all. */
   readonly refusedByMaxTotal: number
+  /** Requests that were denied as `busy`. */
   readonly deniedBusy: number
 }
 

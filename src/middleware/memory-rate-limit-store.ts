@@ -7,6 +7,7 @@ import type { RateLimitStore } from './rate-limit-store.ts'
 import { type BucketOptions, Refill, type TokenBucketResult } from './refill.ts'
 import { monotonicClock, SteadyTime } from './steady-time.ts'
 
+/** How much a store in memory can hold. */
 export interface MemoryRateLimitStoreOptions {
   /**
    * For how many keys there is memory, 16 bytes each, for each pair of capacity and rate; taken when such a bucket is

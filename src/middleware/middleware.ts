@@ -39,6 +39,7 @@ export type DenialReason =
 export interface MiddlewareRequest {
   readonly target: RequestTarget
   readonly address: ClientAddress
+  /** The client with its proven certificate, as it came out of the handshake. */
   readonly peer: Peer | null
   /** How many tokens the request costs a rate limit. Default 1. */
   readonly cost?: number
@@ -81,6 +82,7 @@ export type MiddlewareResult<Reason extends string = DenialReason> = Allowed | D
 export interface Middleware<Reason extends string = DenialReason> {
   /** A short name for reports, such as `rate_limit`. */
   readonly name?: string
+  /** Says yes or no to one request. */
   decide(request: MiddlewareRequest): MiddlewareResult<Reason> | Promise<MiddlewareResult<Reason>>
 }
 

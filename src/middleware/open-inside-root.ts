@@ -17,6 +17,7 @@ import { requireOptions, requireString, show } from '../internal/arguments.ts'
 import { RequestPath } from '../names/request-path.ts'
 import { isSpelledExactly } from './exact-spelling.ts'
 
+/** What may be opened. */
 export interface OpenInsideRootOptions {
   /** The file to open for a path that names a directory, such as `index.gmi`. Without it, directories are not opened. */
   readonly index?: string

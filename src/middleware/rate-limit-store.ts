@@ -19,7 +19,10 @@ import type { BucketOptions, TokenBucketResult } from './refill.ts'
  * A store with little room may forget buckets, those first that are nearest to full; it says so.
  */
 export interface RateLimitStore {
+  /** Takes tokens from a bucket, if it has so many. */
   consume(key: string, bucket: BucketOptions, cost: number): TokenBucketResult | Promise<TokenBucketResult>
+  /** Says what `consume` would, and takes nothing. */
   peek(key: string, bucket: BucketOptions, cost: number): TokenBucketResult | Promise<TokenBucketResult>
+  /** Fills a bucket; without options, all of a key. */
   reset(key: string, bucket?: BucketOptions): void | Promise<void>
 }

@@ -9,6 +9,7 @@ import { type CompiledBy, compileBy, type RateLimitBy } from './rate-limit-key.t
 import type { RateLimitStore } from './rate-limit-store.ts'
 import type { BucketOptions } from './refill.ts'
 
+/** How much is allowed, to whom, and where it is counted. */
 export interface RateLimiterOptions<Store extends RateLimitStore | undefined = undefined>
   extends Partial<BucketOptions>,
     ClientPrefixes {
@@ -48,6 +49,7 @@ export interface RateLimiterOptions<Store extends RateLimitStore | undefined = u
 
 /** What a limiter has done since it was made, requests and connections together. */
 export interface RateLimitCounters {
+  /** Those that took their tokens. */
   readonly allowed: number
   /** Denied for want of tokens. */
   readonly denied: number

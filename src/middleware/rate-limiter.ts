@@ -107,6 +107,7 @@ export class RateLimiter<Store extends RateLimitStore | undefined = undefined> i
     this.#table = new BucketTable(store !== undefined || isOnly('global') ? 1 : maxKeys)
   }
 
+  /** Takes the tokens of a request, and denies as `rate_limit` if there are too few. */
   decide(request: MiddlewareRequest): StoreAnswer<Store, MiddlewareResult>
   decide(request: MiddlewareRequest): MiddlewareResult | Promise<MiddlewareResult> {
     if (!this.#isPlain) return this.#decideByClaim(request)

@@ -58,6 +58,7 @@ export class RateLimits<Store extends RateLimitStore | undefined = undefined> im
     this.#limiters = [...all.filter(({ isInMemory }) => !isInMemory), ...all.filter(({ isInMemory }) => isInMemory)]
   }
 
+  /** Takes the tokens of a request from all limits, or from none. */
   decide(request: MiddlewareRequest): StoreAnswer<Store, MiddlewareResult>
   decide(request: MiddlewareRequest): Answer {
     const asked: Asked[] = []

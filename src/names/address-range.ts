@@ -19,6 +19,7 @@ export class AddressRange {
     this.prefixLength = prefixLength
   }
 
+  /** Whether an address is in it. An IPv4-mapped one is the IPv4 address. */
   contains(address: ClientAddress): boolean {
     if (address.family !== this.family) return false
     const { first } = this
@@ -38,6 +39,7 @@ export class AddressRange {
     return single ? this.first.toString() : `${this.first}/${this.prefixLength}`
   }
 
+  /** Whether both hold the same addresses. */
   equals(other: AddressRange): boolean {
     return this.prefixLength === other.prefixLength && this.first.equals(other.first)
   }

@@ -51,6 +51,7 @@ export class ClientAddress {
     return formatIPv6(this.#w0, this.#w1, this.#w2, this.#w3)
   }
 
+  /** Whether both are the same address. An IPv4-mapped one is the IPv4 address. */
   equals(other: ClientAddress): boolean {
     return (
       this.family === other.family &&

@@ -27,6 +27,7 @@ export class Endpoint {
     return this.isAddress && this.host.includes(':') ? `[${this.host}]:${this.port}` : `${this.host}:${this.port}`
   }
 
+  /** Whether both are the same host and the same port. */
   equals(other: Endpoint): boolean {
     return this.port === other.port && this.host === other.host
   }

@@ -31,6 +31,7 @@ export class RequestPath {
     return `/${this.segments.join('/')}${this.isDirectory ? '/' : ''}`
   }
 
+  /** Whether both are the same path, and both or neither of a directory. */
   equals(other: RequestPath): boolean {
     return (
       this.isDirectory === other.isDirectory && this.segments.length === other.segments.length && this.startsWith(other)

@@ -11,12 +11,15 @@ import type { ClientAddress } from '../names/client-address.ts'
 export interface ConnectionGuard {
   /** A short name for reports, such as `connection_limit`. */
   readonly name?: string
+  /** Says yes or no to a connection. */
   opened(address: ClientAddress): ConnectionDecision
+  /** Is told that a connection is over to which it said yes. */
   closed?(address: ClientAddress): void
 }
 
 /** What a guard says about a connection. */
 export interface ConnectionDecision {
+  /** Only `true` is a yes. */
   readonly accept: boolean
   /** Why not, for logs and for people: a rule, a limit. Open-ended; do not branch on it. */
   readonly detail?: string

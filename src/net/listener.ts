@@ -9,6 +9,7 @@ import type { ConnectionTracker } from './connection-tracker.ts'
 export interface ListenAddress {
   /** The local IP address, such as `::` for all of them. */
   readonly address: string
+  /** The port, also where 0 asked for any. */
   readonly port: number
 }
 

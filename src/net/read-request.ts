@@ -26,6 +26,7 @@ export type RequestReading =
   /** The client went away first; `error` says how, unless it just ended the stream. */
   | { readonly kind: 'closed'; readonly error: Error | null }
 
+/** How much, and how long, a request may take. */
 export interface ReadRequestOptions {
   /** How many bytes a request may have, without the CR LF. Default 1,024, which is what Gemini allows. */
   readonly maxBytes?: number

@@ -16,7 +16,9 @@ export interface WirePairOptions {
 
 /** Two ends of one TLS connection. */
 export interface WirePair {
+  /** The end of the side that connects. */
   readonly client: TLSDuplex
+  /** The end of the other side. */
   readonly server: TLSDuplex
   /**
    * Cuts the wire, with everything that is on its way lost: an end that has not heard the other's close_notify is

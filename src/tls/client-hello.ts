@@ -15,11 +15,13 @@ import { type Extensions, readExtension, splitExtensions, WireReader } from './s
  * numbers: clients send some on purpose (RFC 8701).
  */
 export interface ClientHelloInfo {
+  /** 32 bytes of the client's. */
   readonly random: Uint8Array
   /** Empty, or up to 32 bytes. With TLS 1.3 it identifies no session. */
   readonly sessionId: Uint8Array
   /** The versions offered, such as 0x0304 for TLS 1.3, best first; from a client that has no list, its highest one. */
   readonly versions: readonly number[]
+  /** The numbers of the suites that are offered, best first, those included that mean nothing. */
   readonly cipherSuites: readonly number[]
   /** The groups for the key exchange; empty if the client names none. */
   readonly groups: readonly number[]

@@ -69,6 +69,7 @@ export interface ConnectOptions {
   readonly verifyTimeoutMs?: number
   /** Ends the attempt, and the connection as long as it lasts, with ERR_TLACACOCA_ABORTED. */
   readonly signal?: AbortSignal
+  /** Told of what deserves attention beside the outcome. What it throws is ignored. */
   readonly onEvent?: (event: ConnectEvent) => void
 }
 
@@ -89,6 +90,7 @@ export interface ClientConnection {
    * connection when the server ends it too, or after a second. Never rejects.
    */
   close(): Promise<void>
+  /** Closes it. */
   [Symbol.asyncDispose](): Promise<void>
 }
 

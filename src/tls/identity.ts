@@ -16,7 +16,9 @@ import {
  * and comments, and nothing else.
  */
 export interface ClientIdentityFiles {
+  /** The path of the certificate. */
   readonly certFile: string
+  /** The path of its private key. */
   readonly keyFile: string
   /** Opens an encrypted key. */
   readonly passphrase?: Passphrase
@@ -27,7 +29,9 @@ export interface ClientIdentityFiles {
  * and comments, and nothing else.
  */
 export interface ClientIdentityTexts {
+  /** The certificate. */
   readonly cert: string
+  /** Its private key. */
   readonly key: string
   /** Opens an encrypted key. */
   readonly passphrase?: Passphrase

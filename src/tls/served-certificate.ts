@@ -34,7 +34,9 @@ interface SourceOptions extends ServedNames {
  * comments, and nothing else.
  */
 export interface ServerCertificateFiles extends SourceOptions {
+  /** The path of the certificate. A reload reads it again. */
   readonly certFile: string
+  /** The path of its private key. A reload reads it again. */
   readonly keyFile: string
 }
 
@@ -43,7 +45,9 @@ export interface ServerCertificateFiles extends SourceOptions {
  * comments, and nothing else.
  */
 export interface ServerCertificateTexts extends SourceOptions {
+  /** The certificate. */
   readonly cert: string
+  /** Its private key. */
   readonly key: string
 }
 

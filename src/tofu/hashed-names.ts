@@ -4,18 +4,14 @@
 //
 // What is a hash already stands for itself: what a list shows can be looked up, revoked and marked by what it shows.
 
-import { hash } from 'node:crypto'
 import { StoreError } from '../errors.ts'
 import { show } from '../internal/arguments.ts'
+import { NAME_KEY_LENGTH, NameHmac } from './name-hmac.ts'
 import type { PinStore, PinUpdate } from './pin-store.ts'
-
-/** The length of a key in bytes: that of the hash, which is where a longer one gains nothing (RFC 2104 section 3). */
-export const NAME_KEY_LENGTH = 32
 
 /** Hashes the names of subjects under one key. */
 export class NameHasher {
-  readonly #inner: Uint8Array
-  readonly #outer: Uint8Array
+  readonly #hmac: NameHmac
   // Most visits are to few hosts, and a hash costs more than the look-up that follows.
   readonly #recent = new Map<string, string>()
 
@@ -24,8 +20,7 @@ export class NameHasher {
     if (key.length !== NAME_KEY_LENGTH) {
       throw new RangeError(`"key" expected ${NAME_KEY_LENGTH} bytes, got ${key.length}`)
     }
-    this.#inner = padded(key, 0x36)
-    this.#outer = padded(key, 0x5c)
+    this.#hmac = new NameHmac(key)
   }
 
   /** The subject under which `subject` is kept. */
@@ -53,27 +48,14 @@ export class NameHasher {
     return `${this.#hash(host)}.${DOMAIN}`
   }
 
-  /** HMAC-SHA256. `createHmac` makes an object of the heap each time, which is what an import would spend its time on. */
-  #hmac(name: string): Buffer {
-    const inner = hash('sha256', Buffer.concat([this.#inner, Buffer.from(name)]), 'buffer')
-    return hash('sha256', Buffer.concat([this.#outer, inner]), 'buffer')
-  }
-
   #hash(name: string): string {
     const known = this.#recent.get(name)
     if (known !== undefined) return known
-    const hashed = base32(this.#hmac(name))
+    const hashed = this.#hmac.base32(name)
     if (this.#recent.size >= RECENT_NAMES) this.#recent.clear()
     this.#recent.set(name, hashed)
     return hashed
   }
-}
-
-/** A key, in the length of a block of SHA-256, as it goes into the inner or the outer hash of HMAC (RFC 2104 section 2). */
-function padded(key: Uint8Array, pad: number): Uint8Array {
-  const block = new Uint8Array(64).fill(pad)
-  for (const [at, byte] of key.entries()) block[at] = byte ^ pad
-  return block
 }
 
 /**
@@ -109,17 +91,3 @@ const HASHED_HOST = /^[a-z2-7]{52}\.hashed\.invalid$/
 
 // The colons within an IPv6 address are between brackets.
 const WHOLE_HOST = /^(\[[^\]]*\]|[^[\]:]+)(:\d*)$/
-
-const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'
-
-/** RFC 4648 section 6, in lower case and without padding: host names do not tell upper from lower case. */
-function base32(bytes: Uint8Array): string {
-  let text = ''
-  let buffer = 0
-  let bits = 0
-  for (const byte of bytes) {
-    buffer = ((buffer << 8) | byte) & 0xfff
-    for (bits += 8; bits >= 5; bits -= 5) text += ALPHABET[(buffer >> (bits - 5)) & 31]
-  }
-  return bits === 0 ? text : text + ALPHABET[(buffer << (5 - bits)) & 31]
-}

@@ -9,13 +9,16 @@ import { isLive, type Pin } from './pin.ts'
 export interface HostInfo {
   /** The endpoint, as `host:port`. */
   readonly endpoint: string
+  /** The host, in canonical form. */
   readonly host: string
+  /** 1 to 65535. */
   readonly port: number
   /** The fingerprint that is pinned; of several, the one seen last. */
   readonly fingerprint: Fingerprint
   readonly state: 'trusted' | 'verified'
   /** When the pinned certificate was first seen. */
   readonly firstSeen: Date
+  /** When it was last seen, to within a day. */
   readonly lastSeen: Date
   /** On how many days it was seen. */
   readonly daysSeen: number
@@ -23,7 +26,9 @@ export interface HostInfo {
   readonly notAfter: Date | null
   /** The fingerprint of its public key; null if it is not known. */
   readonly keyFingerprint: Fingerprint | null
+  /** Where the pin came from, for people: `first_use`, `user`, `import`; null if nobody knows. */
   readonly source: string | null
+  /** A remark of the user's; null if there is none. */
   readonly note: string | null
   /** Every pin of the endpoint: live, replaced, announced and distrusted. */
   readonly pins: readonly Pin[]

@@ -27,6 +27,7 @@ export interface PinnedMaterial {
 
 /** What becomes of one subject. */
 export interface SubjectChange {
+  /** Whose pins they are, in canonical text: `example.org:1965`. */
   readonly subject: string
   /** All pins that the subject had when this was decided, of every state; their digests and states are compared. */
   readonly expect: readonly Pick<Pin, 'digest' | 'state'>[]
@@ -121,18 +122,25 @@ export interface PurgedPins {
  * 13. What is collected in a `PinStage` is compared and committed as its comments say, labels included.
  */
 export interface PinStore {
+  /** When a live pin was last seen: the shortest way to recognise a server. */
   lastSeen(subject: string, digest: Fingerprint): Awaitable<number | undefined>
   /** All pins of a subject, of every state, in the order of their digests. */
   read(subject: string): Awaitable<readonly Pin[]>
+  /** Changes what is trusted, if all is still as it was when that was decided. Answers whether it was. */
   update(update: PinUpdate): Awaitable<boolean>
+  /** Notes that a live pin was presented once more. */
   seen(subject: string, digest: Fingerprint, at: number, material?: SeenMaterial): Awaitable<void>
+  /** Pins, of every state, page by page. */
   list(listing?: PinListing): Awaitable<readonly Pin[]>
   /** All pins, in portions that hold whole subjects. */
   scan(): AsyncIterable<readonly Pin[]>
+  /** What happened to a subject, the oldest first. */
   history(subject: string): Awaitable<readonly PinChange[]>
   /** A number that moves with every `update`, `clear` and `purge`. */
   version(): Awaitable<number>
+  /** Forgets everything but the marks. */
   clear(at: Date): Awaitable<ClearedPins>
+  /** Forgets the subjects that were not seen for a long time. */
   purge(purge: PinPurge): Awaitable<PurgedPins>
   /** The public key (SubjectPublicKeyInfo in DER) that was remembered under its digest. */
   publicKey(keyDigest: Fingerprint): Awaitable<Uint8Array | undefined>
@@ -142,6 +150,7 @@ export interface PinStore {
   readonly hashesNames?: boolean
   /** A faster way for large imports, if the engine has one. */
   stage?(): Awaitable<PinStage>
+  /** Lets go of what the store holds. */
   close(): Awaitable<void>
 }
 
@@ -174,6 +183,7 @@ export interface PinStage {
    * @returns false, having changed nothing, if anything is not as expected.
    */
   commit(update: PinUpdate): Awaitable<boolean>
+  /** Lets go of it, with whatever was collected and not committed. */
   close(): Awaitable<void>
 }
 
@@ -199,6 +209,7 @@ export interface StagedPins {
 
 /** A subject of an import that needs a decision, with both kinds of pins in the order of their digests. */
 export interface ContestedSubject {
+  /** Whose pins they are, in canonical text. */
   readonly subject: string
   readonly stored: readonly Pin[]
   readonly incoming: readonly Pin[]

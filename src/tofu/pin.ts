@@ -28,6 +28,7 @@ export interface Pin {
   readonly keyDigest: Fingerprint | null
   /** The end of the pinned certificate's validity; null where it is not known. */
   readonly notAfter: Date | null
+  /** When the certificate was first presented, or said to be the right one. */
   readonly firstSeen: Date
   /** A full instant, rewritten once it is 24 hours off, so that a visit seldom has to write. */
   readonly lastSeen: Date
@@ -56,6 +57,7 @@ export type PinChangeCause =
 
 /** One line of a subject's history: what was pinned, what came in its place, why, and who decided. */
 export interface PinChange {
+  /** When it happened. */
   readonly at: Date
   /** Empty for what concerned the whole store: an import, a `clear`, a `purge`. */
   readonly subject: string

@@ -28,6 +28,7 @@ export interface ChangedPolicy {
 
 /** An answer is an object, so that a forgotten `await` cannot read as "yes". Whatever is not exactly `true` is "no". */
 export interface TofuAnswer {
+  /** Only `true` is a yes. */
   readonly accept: boolean
 }
 

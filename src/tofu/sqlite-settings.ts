@@ -6,7 +6,7 @@
 import { hash, randomBytes } from 'node:crypto'
 import type { Database } from 'better-sqlite3'
 import { StoreError } from '../errors.ts'
-import { NAME_KEY_LENGTH } from './hashed-names.ts'
+import { NAME_KEY_LENGTH } from './name-hmac.ts'
 
 /** The key by which names are hashed; null if they are not. */
 export function readNameKey(db: Database): Uint8Array | null {

@@ -104,7 +104,7 @@ export class TofuStore {
    *
    * Where the disk is full or nothing can be written, what is pinned can still be verified: see the event `snapshot`.
    *
-   * @param options.path - The file. Or `options.appName`: `pins.db` where the platform keeps a program's data, such as
+   * @param options - `path` is the file. Or `appName`: `pins.db` where the platform keeps a program's data, such as
    *   `~/.local/share/<appName>`.
    * @throws {StoreError} `STORE_FOREIGN` for the database of another program, `STORE_NEWER` for one of a later release
    *   (both are left untouched), `STORE_NOT_HASHED` if `hashNames` is set and the file has names in it, `STORE_CORRUPT`, `STORE_LOCKED`, `STORE_READ_ONLY`, `STORE_FULL`, `STORE_FAILED`.
@@ -465,6 +465,7 @@ export class TofuStore {
     await this.#store.close()
   }
 
+  /** Closes it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

@@ -28,6 +28,7 @@ export interface ExportOptions {
 export interface ImportProgress {
   /** Bytes read; from 0 again if reading had to start anew. */
   readonly bytesRead: number
+  /** How large the file was when reading began. */
   readonly bytesTotal: number
   /** Pins read. */
   readonly pins: number

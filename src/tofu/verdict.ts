@@ -60,6 +60,7 @@ export interface PinnedFacts {
   readonly knownForDays: number
   /** On how many days it was seen. */
   readonly daysSeen: number
+  /** When it was last seen, to within a day. */
   readonly lastSeen: Date
 }
 
@@ -74,6 +75,7 @@ export interface TrustedVerdict extends VerdictFacts, PinnedFacts {
 /** There is nothing to compare with. */
 export interface FirstUseVerdict extends VerdictFacts {
   readonly kind: 'first_use'
+  /** What the policy, or whoever was asked, has made of it. */
   readonly accepted: boolean
   readonly reason: 'never_seen'
 }
@@ -81,6 +83,7 @@ export interface FirstUseVerdict extends VerdictFacts {
 /** A new certificate for the pinned key. */
 export interface RenewedVerdict extends VerdictFacts, PinnedFacts {
   readonly kind: 'renewed'
+  /** What the policy, or whoever was asked, has made of it. */
   readonly accepted: boolean
   readonly reason: 'same_key'
 }
@@ -88,6 +91,7 @@ export interface RenewedVerdict extends VerdictFacts, PinnedFacts {
 /** A new key that the old one vouches for. */
 export interface RotatedVerdict extends VerdictFacts, PinnedFacts {
   readonly kind: 'rotated'
+  /** What the policy, or whoever was asked, has made of it. */
   readonly accepted: boolean
   /** The pinned key signed the new certificate, or the server announced it over a verified connection. */
   readonly reason: 'signed_by_pinned_key' | 'announced'
@@ -96,6 +100,7 @@ export interface RotatedVerdict extends VerdictFacts, PinnedFacts {
 /** Another certificate, for which nothing that was pinned speaks. */
 export interface ChangedVerdict extends VerdictFacts, PinnedFacts {
   readonly kind: 'changed'
+  /** What the policy, or whoever was asked, has made of it. */
   readonly accepted: boolean
   /**
    * `authority_vouched`: the policy's `vouches` said so. `pinned_expired`: the pinned certificate's time had passed, so

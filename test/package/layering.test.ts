@@ -16,6 +16,9 @@ const below: Record<string, readonly string[]> = {
   certificate: ['names', 'internal', 'errors'],
   net: ['certificate', 'names', 'internal', 'errors'],
   ...Object.fromEntries(DOMAINS.map((domain) => [domain, BELOW_DOMAINS])),
+  // What keeps things in an engine that many share; whoever needs none of it loads none of it.
+  redis: [...DOMAINS, ...BELOW_DOMAINS],
+  postgres: [...DOMAINS, ...BELOW_DOMAINS],
   testing: [...DOMAINS, ...BELOW_DOMAINS],
   index: [...DOMAINS, ...BELOW_DOMAINS],
   cli: ['index', 'testing', ...DOMAINS, ...BELOW_DOMAINS],

@@ -4,6 +4,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import SQLite from 'better-sqlite3'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { Certificate } from '../../src/certificate/certificate.ts'
@@ -31,8 +32,8 @@ const known = (await Promise.all([testCertificate(), testCertificate()])).map((e
 async function readAll(format: LineFormat, chunks: readonly Buffer[]) {
   const report = new HostsReport()
   let hosts: KnownHost[] = []
-  const open = (): AsyncGenerator<FindingsBatch> => findingsInLines(format, chunks)
-  for await (const batch of readHosts(open, format.repeats, report)) {
+  const findings = (): AsyncGenerator<FindingsBatch> => findingsInLines(format, chunks)
+  for await (const batch of readHosts({ path: 'x', repeats: format.repeats, findings }, report)) {
     if (batch.restart) hosts = []
     hosts.push(...batch.hosts)
   }
@@ -144,6 +145,51 @@ describe('any bytes', () => {
   })
 })
 
+describe('a database in which bytes were changed', () => {
+  function databaseOf(sql: string): Buffer {
+    const db = new SQLite(':memory:')
+    db.exec(sql)
+    const bytes = db.serialize()
+    db.close()
+    return bytes
+  }
+  const day = "'2026-01-01 00:00:00.000001', '2026-01-02 00:00:00.000001'"
+  const row = (n: number) => `('h${n}.example', '192.0.2.1', '${String(n).padStart(64, '0')}', ${day}, ${n})`
+  const rows = Array.from({ length: 60 }, (_, n) => row(n)).join(', ')
+  const av98 = databaseOf(`CREATE TABLE cert_cache (hostname text, address text, fingerprint text, first_seen date,
+    last_seen date, count integer); INSERT INTO cert_cache VALUES ${rows}`)
+  const relatives = databaseOf(`CREATE TABLE known_hosts (hostname TEXT NOT NULL, port INTEGER NOT NULL,
+    fingerprint TEXT NOT NULL, first_seen TEXT NOT NULL, last_seen TEXT NOT NULL, PRIMARY KEY (hostname, port));
+    INSERT INTO known_hosts VALUES ${Array.from({ length: 60 }, (_, n) => `('h${n}.example', 1965, 'sha256:${String(n).padStart(64, '0')}', ${day})`).join(', ')}`)
+
+  it.each([
+    { format: 'av98' as const, bytes: av98 },
+    { format: 'tlacacoca-sqlite' as const, bytes: relatives },
+  ])('of $format gives an import or an error with a code', async ({ format, bytes }) => {
+    const change = fc.tuple(fc.nat(bytes.length - 1), fc.nat(255))
+    const changes = fc.array(change, { maxLength: 6 })
+    const length = fc.oneof({ weight: 4, arbitrary: fc.constant(bytes.length) }, fc.nat(bytes.length))
+    writeFileSync(file, bytes)
+    expect(await TofuStore.inMemory().importKnownHosts(file)).toMatchObject({ format, added: 60 })
+    await fc.assert(
+      fc.asyncProperty(changes, length, fc.boolean(), async (all, end, given) => {
+        const damaged = Buffer.from(bytes)
+        for (const [at, value] of all) damaged[at] = value
+        writeFileSync(file, damaged.subarray(0, end))
+        const store = TofuStore.inMemory({ clock: () => NOW })
+        try {
+          const done = await store.importKnownHosts(file, { skipUnusable: true, ...(given ? { format } : {}) })
+          expect((await store.listHosts()).length).toBe(done.added)
+        } catch (error) {
+          if (!(error instanceof TlacacocaError)) throw error
+          expect(await store.listHosts()).toEqual([])
+        }
+      }),
+      { numRuns: 400 },
+    )
+  })
+})
+
 describe('what is written', () => {
   const host = fc.constantFrom(
     'a.example',
@@ -248,7 +294,8 @@ it('however many lines there are, no more of them is kept than of a thousand', a
     }
   }
   const report = new HostsReport()
-  for await (const batch of readHosts(() => findingsInLines(format, chunks()), 'last', report)) {
+  const findings = () => findingsInLines(format, chunks())
+  for await (const batch of readHosts({ path: 'x', repeats: 'last', findings }, report)) {
     if (batch.restart) {
       restarts++
       hosts = 0

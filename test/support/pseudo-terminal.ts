@@ -45,6 +45,7 @@ import fcntl, json, os, pty, select, signal, struct, sys, termios, time
 
 job = json.load(sys.stdin)
 master, slave = pty.openpty()
+fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 80, 0, 0))
 pid = os.fork()
 if pid == 0:
     os.setsid()

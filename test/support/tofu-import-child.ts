@@ -3,8 +3,10 @@
 //   tofu-import-child <database>
 //
 // Prints `ready`. Reads lines `<merge|replace> <file>`, answers each with one object in JSON: the counts, or the code of
-// the error. `purge` and `hosts` answer with what was purged, and how many hosts there are.
+// the error. `purge` and `hosts` answer with what was purged, and how many hosts there are; `hash` opens the database with
+// hashed names; `export <file>` writes a file; `memory` tells how much of it there was at most, in bytes.
 
+import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { TofuStore } from '../../src/tofu/tofu-store.ts'
 
@@ -21,12 +23,16 @@ for await (const line of createInterface({ input: process.stdin })) {
   try {
     store ??= await TofuStore.open({
       path,
+      hashNames: word === 'hash',
       lockTimeoutMs: 20_000,
       onEvent: (event) => {
         if (event.kind === 'snapshot') events.push(event.code)
       },
     })
     if (word === 'hosts') console.log(JSON.stringify({ hosts: (await store.listHosts()).length, events }))
+    else if (word === 'hash') console.log('{}')
+    else if (word === 'memory') console.log(JSON.stringify({ bytes: peakMemory() }))
+    else if (word === 'export') console.log(JSON.stringify({ hosts: await store.exportToml(file) }))
     else if (word === 'purge') console.log(JSON.stringify(await store.purge({ notSeenForDays: 1 })))
     else console.log(JSON.stringify(await store.importToml(file, { merge: word === 'merge' })))
   } catch (error) {
@@ -34,3 +40,13 @@ for await (const line of createInterface({ input: process.stdin })) {
   }
 }
 await store?.close()
+
+/** The largest resident set. What `resourceUsage` tells may be that of the process which started this one. */
+function peakMemory(): number {
+  try {
+    const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? []
+    return Number(kilobytes) * 1024
+  } catch {
+    return process.resourceUsage().maxRSS * 1024
+  }
+}

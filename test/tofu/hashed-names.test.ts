@@ -299,6 +299,25 @@ describe('NameHasher', () => {
     expect(names.prefix('example.org:19')).toBe(`${letters?.join('')}.hashed.invalid:19`)
   })
 
+  it.each(['a', 'bücher.example', 'x'.repeat(253), 'y'.repeat(512), 'z'.repeat(513), '\u{1f512}'.repeat(300)])(
+    'gives what createHmac gives for any text, also after others (%#)',
+    (name) => {
+      for (const each of [name, 'between.example', name]) {
+        const bits = [...createHmac('sha256', key).update(each).digest()]
+          .map((byte) => byte.toString(2).padStart(8, '0'))
+          .join('')
+        const first = Number.parseInt(bits.slice(0, 5), 2)
+        const last = Number.parseInt(bits.slice(255).padEnd(5, '0'), 2)
+        const fresh = new NameHasher(key).subject(`${each}:1`)
+        expect(fresh).toBe(names.subject(`${each}:1`))
+        expect([fresh[0], fresh[51]]).toEqual([
+          'abcdefghijklmnopqrstuvwxyz234567'[first],
+          'abcdefghijklmnopqrstuvwxyz234567'[last],
+        ])
+      }
+    },
+  )
+
   it('hashes a mailbox whole', () => {
     const mailbox = names.subject('ana@example.org')
     expect(mailbox).toMatch(/^[a-z2-7]{52}@hashed\.invalid$/)

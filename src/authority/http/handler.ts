@@ -24,6 +24,7 @@ import type { Answer } from './problem.ts'
 import { findRoute, type Route } from './routes.ts'
 import { answerSigning, type SigningCall, type SigningSettings } from './signing.ts'
 
+/** What an authority does over HTTP. */
 export interface AuthorityHandlerOptions {
   /** The profile of what is signed by `PUT /api/csr/…`. Default: the authority's default profile. */
   readonly profile?: string
@@ -60,13 +61,17 @@ export type AuthorityHandler = (request: Request, context?: AuthorityRequestCont
 /** One answer. */
 export interface AuthorityHttpEvent {
   readonly kind: 'answered'
+  /** The method of the request, as it came. */
   readonly method: string
+  /** Which of the addresses it was; `none` for any other. */
   readonly route: 'sign' | 'renew' | 'rekey' | 'ca' | 'crl' | 'none'
+  /** The HTTP status of the answer. */
   readonly status: number
   /** Why the answer was no: the `code` of the problem document; null if it was not. */
   readonly code: string | null
   /** The client's address, as far as it is known. */
   readonly address: string | null
+  /** From the path, as it was said; null if there was none. */
   readonly clientHash: string | null
   /** Of the certificate that was issued. */
   readonly serialNumber: string | null

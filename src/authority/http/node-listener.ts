@@ -14,6 +14,7 @@ import type { AuthorityHandler } from './handler.ts'
 import { bodyStream } from './node-stream.ts'
 import { refused } from './problem.ts'
 
+/** How an authority is mounted on a server of Node's. */
 export interface NodeListenerOptions {
   /**
    * The client of a TLS connection that showed a certificate: `peerOf` of `tlacacoca/tls`. Needed for renewals; default:

@@ -16,8 +16,11 @@ export interface ExportableIdentity {
   readonly certificate: Certificate
   /** The certificates above it. Default: none. */
   readonly chain?: readonly Certificate[]
+  /** Must be that of the certificate. */
   readonly privateKey: KeyObject
+  /** What its user calls it. Programs without names for identities do not get it. */
   readonly name?: string | null
+  /** What its user has written about it. Only some programs have a place for that. */
   readonly notes?: string | null
   /** Where it is shown: URLs, each for its path and what is below. Default: nowhere. */
   readonly scopes?: readonly string[]

@@ -13,6 +13,7 @@ export interface ImportedIdentity {
   readonly privateKey: KeyObject
   /** What the other program calls it, as it was written there; null if that program has no names. */
   readonly name: string | null
+  /** What its user has written about it there; null if nothing. */
   readonly notes: string | null
   /** Where it is shown: canonical URLs, each for its path and what is below. `pathScope` reads them. */
   readonly scopes: readonly string[]
@@ -37,6 +38,7 @@ export interface ImportProblem {
   readonly file: string | null
   /** From 1, as are columns; null for what has no lines. */
   readonly line: number | null
+  /** In characters; null for what has no lines. */
   readonly column: number | null
   /** Of binary files: the bytes before it. */
   readonly offset: number | null
@@ -44,7 +46,9 @@ export interface ImportProblem {
 
 /** What was found, and what could not be taken over. */
 export interface IdentityImport {
+  /** Each with the key that fits it. */
   readonly identities: readonly ImportedIdentity[]
+  /** Empty if everything was taken over. */
   readonly problems: readonly ImportProblem[]
 }
 

@@ -20,6 +20,7 @@ export interface User {
   readonly id: string
   /** In lower case; null if there is none. */
   readonly handle: string | null
+  /** When the user registered. */
   readonly createdAt: Date
   /** The day (its first instant, in UTC) of the last visit that was noted. */
   readonly lastSeen: Date | null
@@ -27,18 +28,25 @@ export interface User {
 
 /** A certificate of a user's. */
 export interface Credential {
+  /** Names it in calls such as `rename` and `revoke`. Nobody else's credential has it. */
   readonly id: string
   /** Null in a registry with a pepper. */
   readonly fingerprint: Fingerprint | null
   /** What the user calls it: `phone`. */
   readonly label: string | null
+  /** How it came to the user. */
   readonly source: CredentialSource
   /** The id of the credential that vouched for it: by its code, its yes, its key. Null if there is none. */
   readonly addedBy: string | null
+  /** The first instant at which the certificate is valid. */
   readonly notBefore: Date
+  /** The last one. The policy may let it in for a while longer. */
   readonly notAfter: Date
+  /** When it became the user's. */
   readonly createdAt: Date
+  /** The day (its first instant, in UTC) of the last visit with it that was noted; null if there was none. */
   readonly lastSeen: Date | null
+  /** Whether it opens the account. */
   readonly status: CredentialStatus
   /** Since when it has this status. */
   readonly statusAt: Date
@@ -46,6 +54,7 @@ export interface Credential {
 
 /** A certificate that waits to be a user's. */
 export interface PendingLink {
+  /** Names it in `approveLink` and `rejectLink`. */
   readonly id: string
   /** It waits for a yes (`approval`), or for a veto that does not come (`recovery`). */
   readonly kind: LinkKind
@@ -54,19 +63,25 @@ export interface PendingLink {
    * yes to somebody else's request.
    */
   readonly comparison: string
+  /** Of the certificate that waits; null in a registry with a pepper. */
   readonly fingerprint: Fingerprint | null
+  /** When it asked. */
   readonly requestedAt: Date
   /** From when on a recovery opens the account; null for an approval. */
   readonly readyAt: Date | null
+  /** From this instant on it is as if it had never asked. */
   readonly expiresAt: Date
 }
 
 /** What a user gets to see of the own account. */
 export interface Account {
+  /** Whose it is. */
   readonly user: User
   /** Of every status, the oldest first. */
   readonly credentials: readonly Credential[]
+  /** What waits for a yes, or for the end of a recovery, the oldest first. */
   readonly pending: readonly PendingLink[]
+  /** How many have not been used. None were made, or all are used, if it is 0. */
   readonly recoveryCodesLeft: number
 }
 
@@ -78,20 +93,25 @@ export interface LinkedIdentity {
 
 /** Something that happened to a user. */
 export interface IdentityHistoryLine {
+  /** When it happened. */
   readonly at: Date
   readonly event: IdentityHistoryEvent
+  /** The credential it happened to, or by which it was done; null for neither. */
   readonly credentialId: string | null
 }
 
 /** Everything that is kept about a user, as plain data for JSON; instants are ISO 8601. */
 export interface ExportedUser {
+  /** Of this format. */
   readonly version: 1
+  /** The user; `lastSeen` is a day. */
   readonly user: {
     readonly id: string
     readonly handle: string | null
     readonly createdAt: string
     readonly lastSeen: string | null
   }
+  /** Of every status, the oldest first; `lastSeen` is a day. */
   readonly credentials: readonly {
     readonly id: string
     readonly fingerprint: string | null
@@ -105,8 +125,11 @@ export interface ExportedUser {
     readonly status: string
     readonly statusAt: string
   }[]
+  /** What waits for a yes, or for the end of a recovery. */
   readonly pending: readonly { readonly kind: string; readonly requestedAt: string; readonly expiresAt: string }[]
+  /** How many have not been used. The codes themselves are not kept. */
   readonly recoveryCodesLeft: number
+  /** What happened, the oldest first. */
   readonly events: readonly { readonly at: string; readonly event: string; readonly credentialId: string | null }[]
 }
 

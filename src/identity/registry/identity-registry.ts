@@ -82,7 +82,7 @@ export class IdentityRegistry {
    *
    * Where the disk is full or nothing can be written, users are still recognised: see the event `snapshot`.
    *
-   * @param options.path - The file. Or `options.appName`: `users.db` where the platform keeps a program's data, such as
+   * @param options - `path` is the file. Or `appName`: `users.db` where the platform keeps a program's data, such as
    *   `~/.local/share/<appName>`.
    * @throws {StoreError} `STORE_FOREIGN` for the database of another program, `STORE_NEWER` for one of a later release
    *   (both are left untouched), `STORE_CORRUPT`, `STORE_LOCKED`, `STORE_READ_ONLY`, `STORE_FULL`, `STORE_FAILED`.
@@ -337,6 +337,7 @@ export class IdentityRegistry {
     await this.#context.store.close()
   }
 
+  /** Closes it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

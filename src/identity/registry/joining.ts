@@ -23,10 +23,13 @@ export interface Profile {
 
 /** A code to be shown once. */
 export interface LinkCode {
+  /** Ten characters. Whoever types small letters, or O for 0, is understood. */
   readonly code: string
+  /** From this instant on it is good for nothing. */
   readonly expiresAt: Date
 }
 
+/** What a link code is to do. */
 export interface LinkCodeOptions {
   /** `add` (default): beside the certificate that makes the code. `replace`: in its place, from its first use on. */
   readonly kind?: LinkCodeKind

@@ -11,6 +11,7 @@ export type LimitedAction = 'redeem' | 'recover' | 'request_link' | 'create_code
 
 /** One try. */
 export interface LimitedTry {
+  /** What is tried. */
   readonly action: LimitedAction
   /** Who tries, or whose account it is about: a keyed digest of a certificate or a handle, or the id of a user. */
   readonly subject: { readonly kind: 'certificate' | 'handle' | 'user'; readonly id: string }
@@ -26,9 +27,11 @@ export type LimitDecision = { readonly allowed: true } | { readonly allowed: fal
  * 2. A limiter that cannot tell throws, and the try is not made.
  */
 export interface IdentityLimiter {
+  /** Counts a try, and says whether it may be made. */
   take(attempt: LimitedTry): Awaitable<LimitDecision>
 }
 
+/** How many tries there are. */
 export interface MemoryLimiterOptions {
   /** How many tries a certificate has in a window. Default 5. */
   readonly perCertificate?: number

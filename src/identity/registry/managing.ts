@@ -21,6 +21,7 @@ import type { StoredAccount, StoredCredential } from './identity-store.ts'
 import { actor, notFound } from './recognise.ts'
 import { usableFrom } from './resolution.ts'
 
+/** What a user was asked before a certificate is revoked. */
 export interface RevokeOptions {
   /**
    * Whether the user knows that no certificate will be left. There must be recovery codes even so. Default false: the
@@ -29,6 +30,7 @@ export interface RevokeOptions {
   readonly confirmLockout?: boolean
 }
 
+/** Which certificates to list. */
 export interface ExpiringOptions {
   /** Milliseconds; default 30 days. */
   readonly withinMs?: number

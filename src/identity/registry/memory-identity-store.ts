@@ -18,19 +18,23 @@ export class MemoryIdentityStore extends TabularIdentityStore {
   readonly #tables = new MemoryTables()
   #open = true
 
+  /** @internal */
   protected override read<T>(work: (tables: IdentityTables) => T): T {
     return this.write(work)
   }
 
+  /** @internal */
   protected override write<T>(work: (tables: IdentityTables) => T): T {
     if (!this.#open) throw new StoreError('ERR_TLACACOCA_STORE_CLOSED', 'the identity store has been closed')
     return work(this.#tables)
   }
 
+  /** Notes that a user, and some of the credentials, were seen on a day. */
   override touch(userId: string, day: number, seen: readonly SeenCredential[]): void {
     this.write((tables) => touch(tables, { userId, day, seen }))
   }
 
+  /** Forgets everything. */
   override close(): void {
     this.#open = false
   }

@@ -58,6 +58,7 @@ export class SqliteIdentityStore extends TabularIdentityStore {
     return new SqliteIdentityStore(await openSqlite(resolve(path), IDENTITY_SCHEMA, options))
   }
 
+  /** The file, as it was opened. */
   get path(): string {
     return this.#file.path
   }
@@ -67,6 +68,7 @@ export class SqliteIdentityStore extends TabularIdentityStore {
     return this.#file.degraded
   }
 
+  /** What is known of a certificate. A user is found by a single statement. */
   override find(marks: CertificateMarks, at: number): Awaitable<Sighting> {
     const [certificate, ...others] = marks.certificates
     if (certificate === undefined || others.length > 0) return super.find(marks, at)
@@ -78,16 +80,19 @@ export class SqliteIdentityStore extends TabularIdentityStore {
     )
   }
 
+  /** @internal */
   protected override read<T>(work: (tables: IdentityTables) => T): Awaitable<T> {
     this.#file.requireOpen()
     // In one transaction, so that all of it is of one moment.
     return this.#file.attempt(() => this.#file.db.transaction(work).deferred(this.#tables))
   }
 
+  /** @internal */
   protected override write<T>(work: (tables: IdentityTables) => T): Awaitable<T> {
     return this.#file.write(() => work(this.#tables))
   }
 
+  /** Notes that a user, and some of the credentials, were seen on a day; not at all while the file is locked or full. */
   override touch(userId: string, day: number, seen: readonly SeenCredential[]): void {
     this.#file.requireOpen()
     if (this.#file.degraded !== null) return
@@ -100,6 +105,7 @@ export class SqliteIdentityStore extends TabularIdentityStore {
     }
   }
 
+  /** Forgets a user as far as that can be, and overwrites in the file what was there. */
   override erase(userId: string, at: number): Awaitable<boolean> {
     return after(super.erase(userId, at), (erased) => {
       if (erased) this.#forgetLog()
@@ -107,6 +113,7 @@ export class SqliteIdentityStore extends TabularIdentityStore {
     })
   }
 
+  /** Removes what has expired, and events that are older than an instant, and overwrites in the file what was there. */
   override prune(at: number, eventsBefore: number): Awaitable<void> {
     return after(super.prune(at, eventsBefore), () => this.#forgetLog())
   }
@@ -124,6 +131,7 @@ export class SqliteIdentityStore extends TabularIdentityStore {
     }
   }
 
+  /** Closes the file. */
   override close(): void {
     this.#file.close()
   }

@@ -2,18 +2,16 @@
 // that reads, and one that writes, with nobody else in between.
 
 import type * as store from './identity-store.ts'
-import type { IdentityStore } from './identity-store.ts'
+import type { Awaitable, IdentityStore } from './identity-store.ts'
 import type { IdentityTables } from './identity-tables.ts'
 import * as keeping from './keeping.ts'
 import * as linking from './linking.ts'
 
-type Awaitable<T> = store.Awaitable<T>
-
 /** @internal The operations of `IdentityStore`, each as one piece of work on tables. */
 export abstract class TabularIdentityStore implements IdentityStore {
-  /** Runs work that changes nothing. */
+  /** @internal Runs work that changes nothing. */
   protected abstract read<T>(work: (tables: IdentityTables) => T): Awaitable<T>
-  /** Runs work with nobody else in between; if it throws, nothing has happened. */
+  /** @internal Runs work with nobody else in between; if it throws, nothing has happened. */
   protected abstract write<T>(work: (tables: IdentityTables) => T): Awaitable<T>
   abstract touch(userId: string, day: number, seen: readonly store.SeenCredential[]): Awaitable<void>
   abstract close(): Awaitable<void>

@@ -10,6 +10,7 @@ import { requirePeer } from './context.ts'
 import type { IdentityRegistry } from './identity-registry.ts'
 import type { Profile } from './joining.ts'
 
+/** What is kept for visitors, and for how long. */
 export interface TransientOptions<Data> {
   /** Makes what is kept for a new visitor. */
   readonly create: () => Data
@@ -22,7 +23,9 @@ export interface TransientOptions<Data> {
 
 /** A visitor. */
 export interface TransientIdentity<Data> {
+  /** What `create` made. It is the program's own, to change as it likes. */
   readonly data: Data
+  /** The first visit since it was last forgotten. */
   readonly firstSeen: Date
   /** When it is forgotten, unless there is another visit before. */
   readonly expiresAt: Date

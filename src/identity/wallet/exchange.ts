@@ -15,6 +15,7 @@ import { type Addition, newId, type WalletCore } from './wallet-core.ts'
 
 /** What became of identities that were imported. */
 export interface ImportReport {
+  /** As they are in the wallet now. */
   readonly added: readonly Identity[]
   /** Those that are not in the wallet now, and those that were there before. */
   readonly skipped: readonly {

@@ -579,6 +579,7 @@ export class IdentityWallet {
     await this.#core.close(() => removeDeleted(this.#core, this.#deletedHere))
   }
 
+  /** Closes it. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }

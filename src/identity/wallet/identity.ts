@@ -13,6 +13,7 @@ export interface IdentitySite {
   readonly endpoint: Endpoint
   /** Null if the identity was never shown there. */
   readonly firstUsedAt: Date | null
+  /** Null if it was never shown there. */
   readonly lastUsedAt: Date | null
   /** What the user was asked about the identity there, and said yes to. */
   readonly confirmed: readonly IdentityConcern[]
@@ -24,13 +25,16 @@ export interface Identity {
   readonly id: string
   /** What the user calls it. Servers never see it. */
   readonly name: string | null
+  /** What the user has written about it. Servers never see it. */
   readonly notes: string | null
   readonly certificate: Certificate
   /** The authorities above the certificate that are known; empty for one that is self-signed. */
   readonly chain: readonly Certificate[]
+  /** SHA-256 of the certificate: what servers know it by. */
   readonly fingerprint: Fingerprint
   /** The common name in the certificate, which servers do see. */
   readonly commonName: string | null
+  /** The last instant at which the certificate is valid; null if the date cannot be read. */
   readonly notAfter: Date | null
   /** At the moment of asking; `unreadable` if the dates in the certificate make no sense. */
   readonly validity: CertificateValidity | 'unreadable'
@@ -40,6 +44,7 @@ export interface Identity {
   readonly scopes: readonly IdentityScope[]
   /** Where it was shown, or may be. */
   readonly sites: readonly IdentitySite[]
+  /** Null if nobody wrote it down, as for files that were put into the folder. */
   readonly createdAt: Date | null
   /** When it was last used or chosen. */
   readonly lastUsedAt: Date | null
@@ -51,6 +56,7 @@ export interface Identity {
 
 /** An identity that has been deleted and can still be had back. */
 export interface DeletedIdentity extends Identity {
+  /** When that was. */
   readonly deletedAt: Date
   /**
    * When it will be removed for good: `close`, when this wallet is closed; or, if another program deleted it and may still

@@ -16,6 +16,7 @@ export interface Pair {
 
 /** What is wrong in the folder of a wallet. Nothing is changed about it. */
 export interface WalletProblem {
+  /** The file, or the folder itself. */
   readonly path: string
   /** A sentence for a person. */
   readonly message: string

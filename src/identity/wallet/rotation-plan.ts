@@ -12,6 +12,7 @@ export interface RotationSite {
   readonly state: RotationState
   /** When it got into this state; null for `pending`. */
   readonly since: Date | null
+  /** What `mark` was told about it; null if nothing. */
   readonly note: string | null
 }
 

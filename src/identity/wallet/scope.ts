@@ -85,6 +85,7 @@ export class IdentityScope {
     return `${this.#group}://${this.authority}/${segments}${slash}`
   }
 
+  /** As `toString`. */
   toJSON(): string {
     return this.toString()
   }

@@ -45,9 +45,11 @@ export type IdentityOffer =
 /** What to say to the user, and what to offer, the best first. */
 export interface IdentityAdvice {
   readonly status: CertificateStatus
+  /** What happened, in a sentence for the user. */
   readonly explanation: string
   /** The identity that is in use for the URL, if there is one. */
   readonly current: Identity | null
+  /** The best first. There may be none. */
   readonly offers: readonly IdentityOffer[]
 }
 

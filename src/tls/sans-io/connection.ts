@@ -115,6 +115,7 @@ export class Connection implements AsyncDisposable {
     return connection
   }
 
+  /** How far it has come. */
   get state(): ConnectionState {
     return this.#state
   }
@@ -331,6 +332,7 @@ export class Connection implements AsyncDisposable {
     this.#invalidate(reason ?? new ConnectionError('ERR_TLACACOCA_ABORTED', 'the connection was given up'))
   }
 
+  /** Gives it up, as `destroy` does. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.destroy()
   }

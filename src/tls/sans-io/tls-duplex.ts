@@ -148,15 +148,18 @@ export class TLSDuplex extends Duplex {
     return this.connection.established
   }
 
+  /** @internal */
   override _read(): void {
     if (this.#failure !== null && this.readableLength === 0) this.destroy(this.#failure)
     else this.#steer()
   }
 
+  /** @internal */
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: Callback): void {
     this.#send([chunk], callback)
   }
 
+  /** @internal */
   override _writev(chunks: { chunk: Buffer }[], callback: Callback): void {
     const parts = chunks.map(({ chunk }) => chunk)
     this.#writing = callback
@@ -167,6 +170,7 @@ export class TLSDuplex extends Duplex {
     })
   }
 
+  /** @internal */
   override _final(callback: Callback): void {
     if (this.#failure !== null) {
       callback(this.#failure)
@@ -184,6 +188,7 @@ export class TLSDuplex extends Duplex {
     )
   }
 
+  /** @internal */
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     this.connection.destroy(error ?? undefined)
     if (!this.#lettingGo) this.#transport.destroy()

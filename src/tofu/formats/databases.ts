@@ -1,14 +1,17 @@
 // SQLite files of other programs. They are opened for reading only, so that not a byte of them changes.
 
+import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Database } from 'better-sqlite3'
+import { StoreError } from '../../errors.ts'
 import { show } from '../../internal/arguments.ts'
+import { readFileBytes } from '../../internal/atomic-file.ts'
 import { storeError } from '../../internal/sqlite-errors.ts'
 import { parseInstant } from '../toml-instant.ts'
 import { digestFrom, GEMINI_PORT, hostWith, subjectOf } from './fields.ts'
 import type { Finding, FindingsBatch } from './findings.ts'
 import { type KnownHost, type KnownHostsFormat, Unfit } from './known-host.ts'
-import { unreadable } from './source-file.ts'
+import { SourceFile, unreadable } from './source-file.ts'
 
 /** A database that can be read. */
 export interface DatabaseFormat {
@@ -168,13 +171,47 @@ async function openForReading(path: string): Promise<Database> {
   // An absolute path is none of SQLite's special names. The driver would look for a name without these spaces.
   const absolute = resolve(path)
   if (absolute !== absolute.trim()) throw unreadable(path, 'has a name with spaces at its end')
+  const copy = await copyOfWal(path)
   return guarded(path, () => {
-    const db = new SQLite(absolute, { readonly: true, fileMustExist: true, timeout: 0 })
+    const db = new SQLite(copy ?? absolute, { readonly: true, fileMustExist: copy === null, timeout: 0 })
     db.pragma('trusted_schema = OFF')
     db.pragma('cell_size_check = ON')
     return db
   })
 }
+
+/**
+ * A copy in memory of a database that is in WAL mode: SQLite would make two files beside it, only to read it, and leave
+ * them there. Null if it is in another mode, as those of all programs here are by themselves; if there is a log, which has
+ * to be read too; or if it is large.
+ *
+ * @throws {StoreError} STORE_CORRUPT if its last page was cut off: SQLite would read zeros there, and miss what it held.
+ */
+async function copyOfWal(path: string): Promise<Buffer | null> {
+  const log = await stat(`${path}-wal`).catch(() => null)
+  if (log !== null && log.size > 0) return null
+  const file = await SourceFile.open(path)
+  try {
+    // https://sqlite.org/fileformat.html section 1.3: bytes 16 and 17 are the size of a page, 1 for 65,536; bytes 18 and
+    // 19 are 2 for WAL and 1 for a rollback journal.
+    const header = await file.head(HEADER_LENGTH)
+    if (header.length < HEADER_LENGTH) return null
+    const pageSize = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16)
+    if (file.size % pageSize !== 0) {
+      throw new StoreError('ERR_TLACACOCA_STORE_CORRUPT', `the database ${path} is cut short`)
+    }
+    if (file.size > MAX_COPY || header[18] !== 2) return null
+  } finally {
+    await file.close()
+  }
+  const bytes = await readFileBytes(path, { maxBytes: MAX_COPY })
+  bytes[18] = 1
+  bytes[19] = 1
+  return bytes
+}
+
+const HEADER_LENGTH = 100
+const MAX_COPY = 256 * 1024 * 1024
 
 function guarded<T>(path: string, work: () => T): T {
   try {

@@ -32,7 +32,7 @@ export async function detectKnownHosts(path: string): Promise<KnownHostsFormat> 
   if (stats.isDirectory()) return detectFolder(path)
   const file = await SourceFile.open(path)
   try {
-    const head = await firstBytes(file, HEADER_LENGTH)
+    const head = await file.head(HEADER_LENGTH)
     if (!head.subarray(0, MAGIC.length).equals(MAGIC)) return await detectText(file)
     // https://sqlite.org/fileformat.html section 1.3
     if (head.length === HEADER_LENGTH && head.readUInt32BE(68) === PIN_SCHEMA.applicationId) {
@@ -111,11 +111,6 @@ const HEADER_LENGTH = 100
 const SAMPLE = 1024 * 1024
 // Whoever gives the folder of all files by mistake is told so before all are looked at.
 const MAX_ENTRIES = 10_000
-
-async function firstBytes(file: SourceFile, length: number): Promise<Buffer> {
-  for await (const chunk of file.chunks(length)) return Buffer.from(chunk)
-  return Buffer.alloc(0)
-}
 
 function programs(formats: readonly { readonly program: string }[]): string {
   return formats.map(({ program }) => program).join(', ')

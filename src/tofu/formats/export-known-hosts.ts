@@ -137,21 +137,33 @@ async function requireFormat(file: SourceFile, format: LineFormat): Promise<void
   const { path } = file
   let lines = 0
   let understood = 0
+  let own = 0
+  let foreign: string | undefined
   for await (const batch of linesOf(file.chunks())) {
     for (const line of batch.lines) {
       const text = textOf(line)
       if (isEmpty(text)) continue
       lines++
-      if (subjectOfReading(readLine(format, line, '')) !== undefined) understood++
-      const other = writersOf(text).find((name) => name !== format.name)
-      if (other === undefined) continue
-      const message = `line ${line.number} of ${path} is one of ${other}; nothing of ${format.program} is written there`
-      throw new ImportError('ERR_TLACACOCA_IMPORT_FORMAT_AMBIGUOUS', message)
+      const writers = writersOf(text)
+      const isUnderstood = subjectOfReading(readLine(format, line, '')) !== undefined
+      if (isUnderstood) understood++
+      if (writers.includes(format.name)) own++
+      else if (writers.length > 0) {
+        foreign ??= `line ${line.number} of ${path} is one of ${writers.join(', ')}`
+        if (!isUnderstood) throw mixed(foreign, format)
+      }
     }
   }
+  // A lenient reader may understand all that another program wrote.
+  if (foreign !== undefined && own === 0) throw mixed(foreign, format)
   if (lines === 0 || understood > 0) return
   const message = `${path} has ${lines} lines, and none is one of ${format.program}; nothing is written there`
   throw new ImportError('ERR_TLACACOCA_IMPORT_FORMAT_UNKNOWN', message)
+}
+
+function mixed(foreign: string, { program }: LineFormat): ImportError {
+  const message = `${foreign}; nothing of ${program} is written there`
+  return new ImportError('ERR_TLACACOCA_IMPORT_FORMAT_AMBIGUOUS', message)
 }
 
 /** The file with our servers in it. */

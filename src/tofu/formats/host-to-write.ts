@@ -7,12 +7,14 @@ import { isLive, type Pin } from '../pin.ts'
 import type { PinStore } from '../pin-store.ts'
 import type { HostToWrite, KnownHost, LineFormat, LineReading } from './known-host.ts'
 import { readLine } from './read-line.ts'
+import { digitsOf, isRefuted, isUndecided } from './twins.ts'
 
 /** A pin that was not written, and why. */
 export interface LeftOutPin {
   /** Whose it is: `example.org:1965`. */
   readonly subject: string
   readonly digest: Fingerprint
+  /** Why, in a few words. */
   readonly reason: string
 }
 
@@ -62,7 +64,7 @@ function hostToWrite(pin: Pin, live: readonly Pin[], sha512: string | null): Hos
   const endpoint = endpointOf(pin.subject)
   if (endpoint === null) return null
   const digits = digitsOf(pin)
-  const undecided = twinOf(pin, live) !== undefined && pin.keyDigest === null
+  const undecided = isUndecided(pin, live)
   const is = (algorithm: string) => !undecided && pin.digest.startsWith(`${algorithm}:`)
   return {
     endpoint,
@@ -84,9 +86,7 @@ function linesFor(format: LineFormat, subject: string, host: HostToWrite) {
   const readings = lines.map((line) => readLine(format, { number: 2, bytes: Buffer.from(line), isCut: false }, ''))
   const read = readings.find((reading) => reading.kind === 'host')
   const isClear = readings.every((reading) => subjectOfReading(reading) === subject)
-  return read !== undefined && isClear
-    ? { lines, host: read }
-    : `${format.program} has no clear way to write this address`
+  return read !== undefined && isClear ? { lines, host: read } : `${format.program} has no clear way to write this`
 }
 
 /** The subject that a line is about; undefined if it is about none. */
@@ -104,22 +104,7 @@ function isSame(
   return digest === written || keyDigest === written || digest === otherDigest
 }
 
-/** One of two pins with the same digits, of which the other turned out to be the right one. */
-function isRefuted(pin: Pin, live: readonly Pin[]): boolean {
-  return pin.keyDigest === null && (twinOf(pin, live)?.keyDigest ?? null) !== null
-}
-
-/** The pin with the same digits, where a file did not say of what they are the hash. */
-function twinOf(pin: Pin, live: readonly Pin[]): Pin | undefined {
-  return live.find((other) => other.digest !== pin.digest && digitsOf(other) === digitsOf(pin))
-}
-
 async function sha512Of(store: PinStore, pin: Pin): Promise<string | null> {
   const digest = pin.digest.startsWith('sha512:') ? pin.digest : await store.sha512(pin.digest)
   return digest === undefined ? null : digitsOf({ digest })
-}
-
-/** The hex digits of a fingerprint. */
-export function digitsOf({ digest }: Pick<Pin, 'digest'>): string {
-  return digest.slice(digest.indexOf(':') + 1)
 }

@@ -1,6 +1,5 @@
 // Another client's store as an import: read whole, planned, and applied whole or not at all.
 
-import { stat } from 'node:fs/promises'
 import type { Fingerprint } from '../../certificate/fingerprint.ts'
 import { type FileProblem, ImportError } from '../../errors.ts'
 import {
@@ -10,22 +9,19 @@ import {
   requireOptions,
   requireString,
 } from '../../internal/arguments.ts'
-import { reading } from '../../internal/atomic-file.ts'
 import type { Clock } from '../../internal/clock.ts'
 import { applyImport, type ImportCounts, type ImportPortion, planImport } from '../import-plan.ts'
 import { isNamedBy } from '../new-pin.ts'
 import type { Pin } from '../pin.ts'
 import type { PinStore } from '../pin-store.ts'
 import { type ImportOptions, importToml } from '../toml-exchange.ts'
-import { DATABASE_FORMATS, findingsInDatabase } from './databases.ts'
+import { DATABASE_FORMATS } from './databases.ts'
 import { detectKnownHosts } from './detect.ts'
-import { findingsInLines, type OpenFindings } from './findings.ts'
-import { digitsOf } from './host-to-write.ts'
 import type { KnownHost, KnownHostsFormat } from './known-host.ts'
-import { LINE_FORMATS, lineFormat } from './line-formats.ts'
-import { findCertsFolder, findingsInFolder } from './offpunk-folders.ts'
-import { HostsReport, type Repeats, readHosts } from './read-hosts.ts'
-import { SourceFile, unreadable } from './source-file.ts'
+import { LINE_FORMATS } from './line-formats.ts'
+import { HostsReport, readHosts } from './read-hosts.ts'
+import { openSource, type Source } from './sources.ts'
+import { isUndecided } from './twins.ts'
 
 /** How to import the store of another client. */
 export interface KnownHostsImportOptions extends Omit<ImportOptions, 'signature'> {
@@ -33,7 +29,8 @@ export interface KnownHostsImportOptions extends Omit<ImportOptions, 'signature'
   readonly format?: KnownHostsFormat
   /**
    * Whether to import what can be used of a store in which something cannot. Default false: then such a store is not
-   * imported. Not together with `merge: false`, which would forget the servers whose entries cannot be read.
+   * imported. Not together with `merge: false`, which would forget the servers whose entries cannot be read. TOML of this
+   * library is imported whole or not at all whatever is said here: marks of what is never to be trusted may be in it.
    */
   readonly skipUnusable?: boolean
 }
@@ -99,50 +96,6 @@ export async function importKnownHosts(
   }
 }
 
-/** A store that was opened. */
-interface Source {
-  readonly path: string
-  readonly size: number
-  readonly repeats: Repeats
-  readonly findings: OpenFindings
-  requireUnchanged(): Promise<void>
-  close(): Promise<void>
-}
-
-async function openSource(path: string, format: KnownHostsFormat): Promise<Source> {
-  if (format === 'offpunk') return openFolder(path)
-  const file = await SourceFile.open(path)
-  const lines = lineFormat(format)
-  const database = DATABASE_FORMATS.find(({ name }) => name === format)
-  const findings: OpenFindings = () => {
-    if (lines !== undefined) return findingsInLines(lines, file.chunks())
-    if (database !== undefined) return findingsInDatabase(path, database, file.size)
-    throw new TypeError(`${format} has no reader`)
-  }
-  return {
-    path,
-    size: file.size,
-    repeats: lines?.repeats ?? database?.repeats ?? 'last',
-    findings,
-    requireUnchanged: () => file.requireUnchanged(),
-    close: () => file.close(),
-  }
-}
-
-async function openFolder(path: string): Promise<Source> {
-  const stats = await reading(path, () => stat(path))
-  if (!stats.isDirectory()) throw unreadable(path, 'is not a folder, in which Offpunk keeps its certificates')
-  const folder = await findCertsFolder(path)
-  return {
-    path,
-    size: 0,
-    repeats: 'each',
-    findings: () => findingsInFolder(folder),
-    requireUnchanged: async () => {},
-    close: async () => {},
-  }
-}
-
 interface Conversion {
   readonly now: Date
   readonly format: KnownHostsFormat
@@ -155,7 +108,7 @@ interface Conversion {
 /** The pins of a source in portions. At its end, throws if anything in it cannot be used and that was not allowed. */
 async function* pinsIn(store: PinStore, source: Source, how: Conversion): AsyncGenerator<ImportPortion> {
   let count = 0
-  for await (const { restart, hosts, bytesRead } of readHosts(source.findings, source.repeats, how.report)) {
+  for await (const { restart, hosts, bytesRead } of readHosts(source, how.report)) {
     const pins: Pin[] = []
     for (const host of hosts) pins.push(...(await pinsFor(store, host, how)))
     if (restart) count = 0
@@ -215,7 +168,7 @@ async function digestsFor(
   if (otherDigest !== null) {
     const pins = await store.read(subject)
     for (const candidate of [digest, otherDigest]) {
-      if (pins.some((pin) => isNamedBy(pin, candidate) && !isTwin(pin, pins))) return [candidate]
+      if (pins.some((pin) => isNamedBy(pin, candidate) && !isUndecided(pin, pins))) return [candidate]
     }
     return [digest, otherDigest]
   }
@@ -231,11 +184,4 @@ async function digestsFor(
     if (!isPinned(digest) && isPinned(sha512)) return [sha512]
   }
   return [digest]
-}
-
-/** Whether a pin is one of two with the same digits, of which nobody has found out which one is right. */
-function isTwin(pin: Pin, pins: readonly Pin[]): boolean {
-  if (pin.keyDigest !== null) return false
-  const digits = digitsOf(pin)
-  return pins.some((other) => other.digest !== pin.digest && digitsOf(other) === digits && other.keyDigest === null)
 }

@@ -4,11 +4,12 @@
 // At the first that seems to be there again, reading goes on to its end to find out all of them, and then begins anew.
 // So memory is taken by hosts that are there twice, and not by hosts.
 
-import type { FileProblem } from '../../errors.ts'
+import type { FileError, FileProblem } from '../../errors.ts'
 import { Problems } from '../toml-fields.ts'
 import { HashedKnownPins } from '../toml-known.ts'
-import type { OpenFindings } from './findings.ts'
 import type { KnownHost } from './known-host.ts'
+import { unreadable } from './source-file.ts'
+import type { Source } from './sources.ts'
 
 /**
  * What it means if there is a host twice: the `last` counts; nobody can tell and all are `refused`; or all of them are
@@ -32,14 +33,20 @@ export class HostsReport {
   remarks: readonly FileProblem[] = []
 }
 
-/** Reads all hosts, in portions. */
+/** What hosts are read from. */
+export type HostsSource = Pick<Source, 'path' | 'repeats' | 'findings'>
+
+/**
+ * Reads all hosts, in portions.
+ *
+ * @throws {FileError} FILE_UNREADABLE if two readings differ, and whatever the source throws.
+ */
 export async function* readHosts(
-  open: OpenFindings,
-  repeats: Repeats,
+  source: HostsSource,
   report: HostsReport,
 ): AsyncGenerator<HostsBatch, void, undefined> {
-  const repeated = yield* readOnce(open, repeats, report)
-  if (repeated.size > 0) yield* readAgain(open, repeats, report, repeated)
+  const repeated = yield* readOnce(source, report)
+  if (repeated.size > 0) yield* readAgain(source, report, repeated)
 }
 
 /** Where something that is there several times was last, counted in findings and in lines. */
@@ -50,8 +57,7 @@ interface Last {
 }
 
 async function* readOnce(
-  open: OpenFindings,
-  repeats: Repeats,
+  { findings: open, repeats }: HostsSource,
   report: HostsReport,
 ): AsyncGenerator<HostsBatch, ReadonlyMap<string, Last>, undefined> {
   const met = new Met()
@@ -77,8 +83,7 @@ async function* readOnce(
 }
 
 async function* readAgain(
-  open: OpenFindings,
-  repeats: Repeats,
+  { path, findings: open, repeats }: HostsSource,
   report: HostsReport,
   repeated: ReadonlyMap<string, Last>,
 ): AsyncGenerator<HostsBatch, void, undefined> {
@@ -86,6 +91,9 @@ async function* readAgain(
   const remarks = new Problems()
   // A hash may be the same by chance, so that what seems repeated is looked at by its name once more.
   const seen = new Set<string>()
+  // What is there again now and was not before, or the other way round, shows that the source has changed.
+  const met = new Met()
+  let lastMet = 0
   let index = 0
   let lastLine = 1
   let restart = true
@@ -101,10 +109,12 @@ async function* readAgain(
       const key = keyOf(reading, repeats)
       const last = repeated.get(key)
       if (last === undefined) {
+        if (met.isRepeated(key)) throw changed(path)
         hosts.push(reading)
         continue
       }
       const isLast = index === last.index
+      if (isLast) lastMet++
       const isFirst = !seen.has(key)
       seen.add(key)
       const place = { line, column: reading.column }
@@ -118,10 +128,15 @@ async function* readAgain(
     yield { restart, hosts, bytesRead }
     restart = false
   }
+  if (lastMet < repeated.size) throw changed(path)
   problems.finish(lastLine)
   remarks.finish(lastLine)
   report.problems = problems.take()
   report.remarks = remarks.take()
+}
+
+function changed(path: string): FileError {
+  return unreadable(path, 'was changed while it was read; try again')
 }
 
 function keyOf({ subject, digest }: KnownHost, repeats: Repeats): string {

@@ -54,6 +54,12 @@ export class SourceFile {
     }
   }
 
+  /** Its first bytes, up to so many. */
+  async head(length: number): Promise<Buffer> {
+    for await (const chunk of this.chunks(length)) return chunk
+    return Buffer.alloc(0)
+  }
+
   /** @throws {FileError} FILE_UNREADABLE if the file is not as it was when it was opened. */
   async requireUnchanged(): Promise<void> {
     const now = await reading(this.path, () => this.#handle.stat())

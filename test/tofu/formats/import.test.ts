@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import SQLite from 'better-sqlite3'
 import { describe, expect, it, vi } from 'vitest'
@@ -11,7 +11,7 @@ import { SqlitePinStore } from '../../../src/tofu/sqlite-pin-store.ts'
 import { TofuStore } from '../../../src/tofu/tofu-store.ts'
 import { testCertificate } from '../../support/certificates.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
-import { BASE64, FIELD_CERTIFICATE, FIELD_LINES, KEY, SHA256, SHA512 } from './field-certificate.ts'
+import { BASE64, FIELD_CERTIFICATE, FIELD_LINES, KEY, OTHER_LINES, SHA256, SHA512 } from './field-certificate.ts'
 import { digestOf, failure, fileWith, hex, LINE_BY_LINE, lineOf, type PlainFormat } from './support.ts'
 
 const NOW = Date.parse('2030-06-01T12:00:00Z')
@@ -68,6 +68,16 @@ describe.each<{ where: string; open: () => Promise<PinStore> }>([
       fingerprint: digestOf('telescope', 2),
       source: 'import: telescope',
     })
+    await store.close()
+  })
+
+  it('a host that is there again, far below, comes in once', async () => {
+    const store = await storeWith(known)
+    const many = Array.from({ length: 3000 }, (_, i) => lineOf('telescope', `h${i}.example`, i))
+    const file = await fileWith([...many, lineOf('telescope', 'H5.example', 99)].join(''))
+    expect(await store.importKnownHosts(file)).toMatchObject({ added: 3000, remarks: [{ line: 6, column: 1 }] })
+    expect(await store.getHostInfo(at('h5.example:1965'))).toMatchObject({ fingerprint: digestOf('telescope', 99) })
+    expect(await store.getHostInfo(at('h7.example:1965'))).toMatchObject({ fingerprint: digestOf('telescope', 7) })
     await store.close()
   })
 
@@ -262,6 +272,13 @@ describe('what cannot be used', () => {
     await store.close()
   })
 
+  it('in TOML of our own keeps all of it out, because marks may be among it', async () => {
+    const text = OTHER_LINES.find(({ format }) => format === 'tlacacoca')?.text ?? ''
+    await expect(read(text.replace('port = 1965', 'port = 0'), 'tlacacoca')).rejects.toMatchObject({
+      code: 'ERR_TLACACOCA_IMPORT_INVALID',
+    })
+  })
+
   it('must not be skipped when everything is replaced', async () => {
     const store = TofuStore.inMemory()
     const file = await fileWith(lineOf('geopard', 'a.example', 1))
@@ -363,6 +380,23 @@ describe('hosts', () => {
     await store.close()
   })
 
+  it('are read from a file as Amfora 1.9.2 writes it, with a bare key and bare IPv6 addresses', async () => {
+    const keys = ['127/0/0/1:19650', '::1', '::1:19650', 'localhost', 'localhost:19650']
+    const text = keys.flatMap((key) => {
+      const [host = '', port = ''] = key.split(/(?=:19650$)/)
+      const name = key === 'localhost' ? key : `"${key}"`
+      return [`${name} = "${hex(1).toUpperCase()}"`, `"${host}/expiry${port}" = 2036-11-23T03:52:46Z`]
+    })
+    const store = TofuStore.inMemory()
+    const done = await store.importKnownHosts(await fileWith(`${text.sort().join('\n')}\n`))
+    expect(done).toMatchObject({ format: 'amfora', added: 5, problems: [] })
+    const subjects = ['127.0.0.1:19650', '[::1]:1965', '[::1]:19650', 'localhost:1965', 'localhost:19650']
+    for (const subject of subjects) {
+      expect(await store.getHostInfo(at(subject))).toMatchObject({ notAfter: new Date('2036-11-23T03:52:46Z') })
+    }
+    await store.close()
+  })
+
   it('are shown with the fingerprint of the key, where Amfora does not say of what it is', async () => {
     const { hosts } = await read(FIELD_LINES.amfora, 'amfora')
     expect(hosts).toEqual({ 'example.org:1965': `spki-sha256:${KEY}` })
@@ -445,6 +479,26 @@ describe('sources that are no files', () => {
     await store.close()
   })
 
+  // SQLite reads what is missing of the last page as zeros.
+  it('a database that was cut off anywhere is an error', async () => {
+    const file = join(await temporaryFolder(), 'tofu.db')
+    const db = new SQLite(file)
+    db.exec('CREATE TABLE known_hosts (hostname, port, fingerprint, first_seen, last_seen)')
+    const day = '2026-01-01T00:00:00+00:00'
+    const add = db.prepare('INSERT INTO known_hosts VALUES (?, ?, ?, ?, ?)')
+    for (let n = 0; n < 100; n++) add.run(`h${n}.example`, 1965, `sha256:${hex(n)}`, day, day)
+    db.close()
+    const bytes = readFileSync(file)
+    const store = TofuStore.inMemory()
+    for (let length = 100; length < bytes.length; length += 333) {
+      const cut = await fileWith(bytes.subarray(0, length))
+      const error = await failure(store.importKnownHosts(cut, { skipUnusable: true }))
+      expect(error).toMatchObject({ code: 'ERR_TLACACOCA_STORE_CORRUPT' })
+    }
+    expect(await store.importKnownHosts(file)).toMatchObject({ added: 100 })
+    await store.close()
+  })
+
   it('values of other kinds in a database are told', async () => {
     const file = join(await temporaryFolder(), 'tofu.db')
     const db = new SQLite(file)
@@ -471,6 +525,23 @@ describe('sources that are no files', () => {
     const done = await store.importKnownHosts(file, { skipUnusable: true })
     expect(done.problems).toHaveLength(10)
     expect(done).toMatchObject({ format: 'tlacacoca-sqlite', added: 1 })
+    await store.close()
+  })
+
+  it('a database in WAL mode is read with what is in its log, and gets no files beside it', async () => {
+    const folder = await temporaryFolder()
+    const file = join(folder, 'tofu.db')
+    const db = new SQLite(file)
+    db.pragma('journal_mode = WAL')
+    db.exec('CREATE TABLE known_hosts (hostname, port, fingerprint, first_seen, last_seen)')
+    const day = '2026-01-01T00:00:00+00:00'
+    db.prepare('INSERT INTO known_hosts VALUES (?, ?, ?, ?, ?)').run('a.example', 1965, `sha256:${SHA256}`, day, day)
+    const store = TofuStore.inMemory()
+    expect(await store.importKnownHosts(file, { dryRun: true })).toMatchObject({ added: 1 })
+    db.close()
+    expect(readdirSync(folder)).toEqual(['tofu.db'])
+    expect(await store.importKnownHosts(file)).toMatchObject({ added: 1 })
+    expect(readdirSync(folder)).toEqual(['tofu.db'])
     await store.close()
   })
 

@@ -1,0 +1,103 @@
+// What all commands of an authority begin with: its directory, its passphrase, and what a configuration says.
+
+import { access } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { Command } from 'commander'
+import { type AuthorityOptions, CertificateAuthority } from '../../authority/certificate-authority.ts'
+import type { AuthorityWarning } from '../../authority/identity-directory.ts'
+import * as library from '../../authority/index.ts'
+import type { PassphraseSource } from '../../authority/passphrase-source.ts'
+import { SqliteIssuedStore } from '../../authority/sqlite-issued-store.ts'
+import { FileError } from '../../errors.ts'
+import { UsageError } from '../exit-code.ts'
+import { type CliIo, styled } from '../io.ts'
+import { fromUser } from '../options.ts'
+
+interface AuthorityPlace {
+  readonly directory?: string
+  readonly passphraseFile?: string
+  readonly config?: string
+}
+
+/** The variable that holds the directory, if no option does. */
+export const DIRECTORY_VARIABLE = 'CA_DIRECTORY'
+
+/** The directory that was named, or the current one. */
+export function directoryOf(io: CliIo, command: Command): string {
+  const { directory } = command.optsWithGlobals<AuthorityPlace>()
+  return directory ?? (io.env[DIRECTORY_VARIABLE] || '.')
+}
+
+/** A file if one is named. Else the library looks where it says that it looks: `CA_PASSPHRASE_FILE` and so on. */
+export function passphraseOf(command: Command): PassphraseSource | undefined {
+  const { passphraseFile } = command.optsWithGlobals<AuthorityPlace>()
+  return passphraseFile === undefined ? undefined : { file: passphraseFile }
+}
+
+/** Opens the authority. What is not right with it although it can be used is said on the standard error. */
+export async function openAuthority(
+  io: CliIo,
+  command: Command,
+  more: Pick<AuthorityOptions, 'onEvent'> = {},
+  directory: string = directoryOf(io, command),
+): Promise<CertificateAuthority> {
+  const { config } = command.optsWithGlobals<AuthorityPlace>()
+  const configured = config === undefined ? {} : await loadConfig(config)
+  return fromUser(() =>
+    CertificateAuthority.open(directory, {
+      ...configured,
+      ...more,
+      passphrase: passphraseOf(command),
+      clock: io.clock,
+      onWarning: (warning) => warn(io, warning),
+    }),
+  )
+}
+
+export function warn(io: CliIo, { message }: AuthorityWarning): void {
+  io.stderr.write(`${styled(io, 'yellow', 'warning:')} ${message}\n`)
+}
+
+/** What has been issued, to look at: it takes no key, and so no passphrase. */
+export async function openIssued(io: CliIo, command: Command): Promise<SqliteIssuedStore> {
+  const path = join(directoryOf(io, command), 'ca.db')
+  await access(path).catch((cause: unknown) => {
+    const message = `there is no ${path}: name the directory of the authority by --directory or $${DIRECTORY_VARIABLE}`
+    throw new FileError('ERR_TLACACOCA_FILE_NOT_FOUND', path, message, { cause })
+  })
+  return SqliteIssuedStore.open(path)
+}
+
+/** What a configuration can say: options of an authority that are no concern of the command line. */
+const CONFIGURABLE = [
+  'hooks',
+  'profiles',
+  'defaultProfile',
+  'serialNumberGenerator',
+  'crlValidityMs',
+  'onBoot',
+] as const satisfies readonly (keyof AuthorityOptions)[]
+
+type Configured = Pick<AuthorityOptions, (typeof CONFIGURABLE)[number]>
+
+/**
+ * Loads an ES module whose default export is the options, or a function that makes them. The function gets this library,
+ * so that a configuration works wherever it lies and whatever is installed beside it.
+ */
+async function loadConfig(path: string): Promise<Configured> {
+  const url = pathToFileURL(resolve(path)).href
+  const { default: exported }: { readonly default?: unknown } = await import(url).catch((cause: unknown) => {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new UsageError(`${path} cannot be loaded: ${why}`, { cause })
+  })
+  const made: unknown = typeof exported === 'function' ? await exported(library) : exported
+  if (typeof made !== 'object' || made === null) {
+    throw new UsageError(`${path} has to export, as its default, an object with ${CONFIGURABLE.join(', ')}`)
+  }
+  const unknown = Object.keys(made).filter((name) => !CONFIGURABLE.some((known) => known === name))
+  if (unknown.length > 0) {
+    throw new UsageError(`${path} says ${unknown.join(', ')}; what is known is ${CONFIGURABLE.join(', ')}`)
+  }
+  return made
+}

@@ -1,0 +1,27 @@
+// What is read whole: certificates, requests, keys. Out of a file, or of the standard input for `-`.
+
+import { Certificate } from '../certificate/certificate.ts'
+import { FileError } from '../errors.ts'
+import { readFileBytes } from '../internal/atomic-file.ts'
+import type { CliIo } from './io.ts'
+
+/** The bytes of a file or of the standard input, of which only so many are taken. Default 1 MiB. */
+export async function readInput(io: CliIo, path: string, maxBytes = 1024 * 1024): Promise<Uint8Array> {
+  if (path !== '-') return readFileBytes(path, { maxBytes })
+  const pieces: Buffer[] = []
+  let total = 0
+  for await (const piece of io.stdin) {
+    const bytes = Buffer.from(piece)
+    total += bytes.length
+    if (total > maxBytes) {
+      throw new FileError('ERR_TLACACOCA_FILE_UNREADABLE', '-', `the standard input is larger than ${maxBytes} bytes`)
+    }
+    pieces.push(bytes)
+  }
+  return Buffer.concat(pieces)
+}
+
+/** The one certificate in a file or on the standard input. */
+export async function readCertificate(io: CliIo, path: string): Promise<Certificate> {
+  return Certificate.from(await readInput(io, path))
+}
