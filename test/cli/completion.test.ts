@@ -27,7 +27,8 @@ type Offers = (words: readonly string[]) => string[]
 const SHELLS: Readonly<Record<string, (script: string) => Offers>> = {
   bash: (script) => (words) => {
     const program =
-      'compopt() { echo FILES; }; source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _tlacacoca; printf "%s\\n" "${COMPREPLY[@]}"'
+      'compopt() { echo FILES; }; source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _tlacacoca; printf "%s\\n" "$' +
+      '{COMPREPLY[@]}"'
     return linesOf(execFileSync('bash', ['-c', program, script, ...words], { encoding: 'utf8' }))
   },
   zsh: (script) => (words) => {

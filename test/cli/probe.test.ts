@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { chmod, readdir, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
@@ -6,9 +5,12 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { testCertificate } from '../support/certificates.ts'
 import { runCli, temporaryHome } from '../support/cli.ts'
 import { startCli } from '../support/cli-process.ts'
+import { CommandLinePeer } from '../support/command-line-peer.ts'
 import { hasProgram } from '../support/field-program.ts'
+import { startInOwnNetwork } from '../support/own-network.ts'
 import { smallServer } from '../support/small-server.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
+import { listening } from '../support/tls-server.ts'
 
 const DAY = 86_400_000
 const now = Date.now()
@@ -200,26 +202,15 @@ describe('servers of this command', () => {
   })
 })
 
-/** A program that serves, until the test is over. It listens when something connects. */
-async function started(command: string, args: readonly string[], port: number): Promise<void> {
-  const child = spawn(command, args, { stdio: ['pipe', 'ignore', 'ignore'] })
-  onTestFinished(() => void child.kill('SIGKILL'))
-  const { connect } = await import('node:net')
-  for (let ended = false; !ended; ) {
-    if (child.exitCode !== null) throw new Error(`${command} ended with ${child.exitCode}`)
-    ended = await new Promise((resolve) => {
-      const socket = connect(port, '127.0.0.1', () => resolve(true)).on('error', () => resolve(false))
-      socket.once('connect', () => socket.destroy())
-    })
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
+/** An `openssl s_server` on a free port, until the test is over. */
+async function opensslServer(cert: string, key: string, args: readonly string[]): Promise<number> {
+  const peer = new CommandLinePeer('openssl', [
+    's_server',
+    ...['-accept', '127.0.0.1:0', '-cert', cert, '-key', key],
+    ...args,
+  ])
+  const [, port] = await peer.printed(/^ACCEPT 127\.0\.0\.1:(\d+)/m)
+  return Number(port)
 }
 
 /** Files with a certificate for this computer. */
@@ -238,8 +229,7 @@ describe.runIf(hasProgram('openssl', ['version']))('openssl s_server', () => {
     { version: '-tls1_3', protocol: 'TLSv1.3', warnings: [] },
   ])('is seen as it is by $protocol', async ({ version, protocol, warnings }) => {
     const { cert, key, certificate } = await pair()
-    const port = await freePort()
-    await started('openssl', ['s_server', '-accept', `127.0.0.1:${port}`, '-cert', cert, '-key', key, version], port)
+    const port = await opensslServer(cert, key, [version])
     const seen = await report([`localhost:${port}`])
     expect(seen).toMatchObject({
       protocol,
@@ -249,29 +239,30 @@ describe.runIf(hasProgram('openssl', ['version']))('openssl s_server', () => {
     expect(codes(seen)).toEqual(warnings)
   })
 
-  it('gives its page to get', async () => {
+  it('is told to be no server of Gemini by get', async () => {
     const { cert, key, folder } = await pair()
-    const port = await freePort()
-    // It answers every HTTP request with a table of ciphers, which is no answer of Gemini.
-    await started('openssl', ['s_server', '-accept', `127.0.0.1:${port}`, '-cert', cert, '-key', key, '-www'], port)
+    // It answers by HTTP, which is no answer of Gemini.
+    const port = await opensslServer(cert, key, ['-www'])
     const args = ['get', `localhost:${port}`, '--store', join(folder, 'hosts.db'), '--timeout', '2']
     const result = await runCli(args, { now })
     expect(result).toMatchObject({ code: 4, stdout: '' })
   })
 })
 
-describe.runIf(hasProgram('molly-brown', ['-h']) || hasProgram('molly-brown'))('molly-brown', () => {
+describe.runIf(hasProgram('molly-brown', ['-h']) && hasProgram('python3'))('molly-brown', () => {
   it('is looked at, and its pages are fetched', async () => {
     const { cert, key, folder, certificate } = await pair()
-    const port = await freePort()
+    const reserved = createTcpServer()
+    const free = await listening(reserved)
+    await new Promise((resolve) => reserved.close(resolve))
     await writeFile(join(folder, 'index.gmi'), '# molly\n')
     // It serves what everybody may read.
     await chmod(folder, 0o755)
     await writeFile(
       join(folder, 'molly.conf'),
-      `Port = ${port}\nHostname = "localhost"\nCertPath = "${cert}"\nKeyPath = "${key}"\nDocBase = "${folder}"\nAccessLog = "${join(folder, 'access.log')}"\nErrorLog = "${join(folder, 'error.log')}"\n`,
+      `Port = ${free}\nHostname = "localhost"\nCertPath = "${cert}"\nKeyPath = "${key}"\nDocBase = "${folder}"\nAccessLog = "${join(folder, 'access.log')}"\nErrorLog = "${join(folder, 'error.log')}"\n`,
     )
-    await started('molly-brown', ['-c', join(folder, 'molly.conf')], port)
+    const port = await startInOwnNetwork(['molly-brown', '-c', join(folder, 'molly.conf')], free)
     const home = await temporaryHome()
     const fetched = await runCli(['get', `localhost:${port}`], { home, now })
     expect(fetched).toMatchObject({ code: 0, stdout: '# molly\n' })
