@@ -10,8 +10,10 @@ import { pathToFileURL } from 'node:url'
 import {
   AccessControl,
   admit,
+  BanList,
   CertificateAuth,
   type CertificateRule,
+  ConnectionLimiter,
   createServer,
   createServerContext,
   generateSelfSignedCertificate,
@@ -21,6 +23,7 @@ import {
   parseTarget,
   RateLimiter,
   refuse,
+  type ServerConnection,
   type ServerContext,
   saveCertificateFiles,
 } from 'tlacacoca'
@@ -36,20 +39,25 @@ export interface CapsuleOptions {
   readonly denyList?: readonly string[]
   /** How many requests an address may make at once; one more a second after that. Default 10. */
   readonly burst?: number
+  /** How long a request may take to arrive, in milliseconds. Default ten seconds. */
+  readonly requestTimeoutMs?: number
   /** Told of each request that arrived, whatever became of it. */
   readonly onRequest?: () => void
 }
 
 export function createCapsule(options: CapsuleOptions): Listener {
+  const { burst = 10, requestTimeoutMs: timeoutMs = 10_000 } = options
+  // Who goes on asking after a 44 is not let in at all for a while.
+  const bans = new BanList()
   const guard = new MiddlewareChain([
     new AccessControl({ denyList: options.denyList ?? [] }),
-    new RateLimiter({ capacity: options.burst ?? 10, refillPerSecond: 1 }),
+    new RateLimiter({ capacity: burst, refillPerSecond: 1, bans }),
     new CertificateAuth({ rules: options.rules ?? [] }),
   ])
   const parse = (line: string) => parseTarget(line, { schemes: { gemini: 1965 }, served: options.served })
 
-  return createServer(options.context, async (connection) => {
-    const request = await admit(connection, { parse, guard })
+  const serve = async (connection: ServerConnection): Promise<void> => {
+    const request = await admit(connection, { parse, guard, timeoutMs })
     options.onRequest?.()
     if (!request.allowed) return refuse(connection, statusLine(request))
 
@@ -57,7 +65,8 @@ export function createCapsule(options: CapsuleOptions): Listener {
     if (file === null) return refuse(connection, '51 there is no such page\r\n')
     connection.stream.write(`20 ${mediaType(request.target.path.toString())}\r\n`)
     await pipeline(file.createReadStream(), connection.stream)
-  })
+  }
+  return createServer(options.context, serve, { guards: [bans, new ConnectionLimiter()] })
 }
 
 function mediaType(path: string): string {
@@ -74,7 +83,7 @@ async function main(root = 'capsule'): Promise<void> {
     await saveCertificateFiles(made, { certificatePath: certFile, privateKeyPath: keyFile })
   }
   const context = await createServerContext({ certificates: [{ certFile, keyFile }], clientCertificates: 'request' })
-  const server = createCapsule({ root, context, served: ['localhost'] })
+  const server = createCapsule({ root, context, served: ['localhost:1965'] })
   await server.listen(1965)
   console.log(`serving ${resolve(root)} at gemini://localhost/`)
 }

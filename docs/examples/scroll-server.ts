@@ -5,6 +5,7 @@
 import { pathToFileURL } from 'node:url'
 import {
   admit,
+  ConnectionLimiter,
   createServer,
   createServerContext,
   type Listener,
@@ -13,6 +14,7 @@ import {
   parseTarget,
   RateLimiter,
   refuse,
+  type ServerConnection,
   type ServerContext,
 } from 'tlacacoca'
 import { statusLine } from './gemini-status.ts'
@@ -21,7 +23,7 @@ export function createScrollServer(context: ServerContext, root: string, served:
   const guard = new MiddlewareChain([new RateLimiter({ capacity: 10, refillPerSecond: 1 })])
   const schemes = { scroll: 5699 }
 
-  return createServer(context, async (connection) => {
+  const serve = async (connection: ServerConnection): Promise<void> => {
     const request = await admit(connection, {
       guard,
       maxBytes: 2048,
@@ -34,11 +36,10 @@ export function createScrollServer(context: ServerContext, root: string, served:
     const text = await file.readFile('utf8')
     const { mtime } = await file.stat()
     await file.close()
-    const languages = request.line.split(' ')[1] ?? 'en'
-    connection.stream.end(
-      `20 text/scroll; lang=${languages.split(',')[0]}\r\n\r\n${mtime.toISOString()}\r\n${mtime.toISOString()}\r\n${text}`,
-    )
-  })
+    // The author is not known here. Whatever languages were asked for, there is one.
+    connection.stream.end(`20 text/scroll\r\n\r\n${mtime.toISOString()}\r\n${mtime.toISOString()}\r\n${text}`)
+  }
+  return createServer(context, serve, { guards: [new ConnectionLimiter()] })
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

@@ -4,8 +4,8 @@
 import { pipeline } from 'node:stream/promises'
 import { pathToFileURL } from 'node:url'
 import {
-  AccessControl,
   admit,
+  ConnectionLimiter,
   createPlaintextServer,
   type DenialReason,
   type Denied,
@@ -16,6 +16,7 @@ import {
   RateLimiter,
   type RequestTarget,
   refuse,
+  type ServerConnection,
   targetFromParts,
 } from 'tlacacoca/middleware'
 
@@ -50,9 +51,9 @@ function parseRequest(line: string, served: readonly string[]): RequestTarget {
 }
 
 export function createSpartanServer(root: string, served: readonly string[], burst = 10): Listener {
-  const guard = new MiddlewareChain([new AccessControl({}), new RateLimiter({ capacity: burst, refillPerSecond: 1 })])
+  const guard = new MiddlewareChain([new RateLimiter({ capacity: burst, refillPerSecond: 1 })])
 
-  return createPlaintextServer(async (connection) => {
+  const serve = async (connection: ServerConnection): Promise<void> => {
     const request = await admit(connection, { parse: (line) => parseRequest(line, served), guard })
     if (!request.allowed) return refuse(connection, statusLine(request))
 
@@ -60,7 +61,8 @@ export function createSpartanServer(root: string, served: readonly string[], bur
     if (file === null) return refuse(connection, '4 there is no such page\r\n')
     connection.stream.write('2 text/gemini\r\n')
     await pipeline(file.createReadStream(), connection.stream)
-  })
+  }
+  return createPlaintextServer(serve, { guards: [new ConnectionLimiter()] })
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

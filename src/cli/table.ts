@@ -23,8 +23,8 @@ export async function table(
 }
 
 /**
- * A table of any length, drawn portion by portion. Columns get wider where a later portion needs it, and never narrower.
- * Gives nothing if there are no rows.
+ * A table of any length, portion by portion, of cells that are one line each. Columns get wider where a later portion needs
+ * it, and never narrower. Gives nothing if there are no rows.
  */
 export async function* longTable(
   io: CliIo,
@@ -32,23 +32,29 @@ export async function* longTable(
   rows: AsyncIterable<readonly string[]>,
 ): AsyncGenerator<string> {
   const widths = headings.map((heading) => heading.length)
+  const lineOf = (cells: readonly string[]) =>
+    cells
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd()
   let isFirst = true
   let portion: (readonly string[])[] = []
-  const draw = async () => {
+  // Put together here, because for a million rows drawing real tables takes minutes.
+  const draw = () => {
     for (const row of portion) {
       for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length)
     }
-    const padded = portion.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)))
-    const text = await table(io, isFirst ? headings : [], padded)
+    const heading = isFirst ? [styled(io, 'bold', lineOf(headings))] : []
+    const text = [...heading, ...portion.map(lineOf)].join('\n')
     isFirst = false
     portion = []
     return text
   }
   for await (const row of rows) {
     portion.push(row)
-    if (portion.length === PORTION) yield await draw()
+    if (portion.length === PORTION) yield draw()
   }
-  if (portion.length > 0) yield await draw()
+  if (portion.length > 0) yield draw()
 }
 
 // Enough for a screen, little to hold in memory.

@@ -5,7 +5,7 @@
 //   npm run bench -- tls createSecureServer    of these, the pairs that have this in theirs
 //   npm run bench -- tofu --json
 //
-// A pair is called as it is printed. The groups tls-memory and rate-limits take no second word.
+// A pair is called as it is printed. The groups tls-memory, rate-limits and tofu-files take no second word.
 import { availableParallelism, cpus } from 'node:os'
 import { measure, type Pair, type Result } from './measure.ts'
 import { accessBudgets, accessPairs } from './pairs/access-control.ts'
@@ -17,12 +17,14 @@ import { rateLimits } from './pairs/rate-limits.ts'
 import { tlsPairs } from './pairs/tls-duplex.ts'
 import { tlsMemory } from './pairs/tls-memory.ts'
 import { tofuPairs } from './pairs/tofu.ts'
+import { tofuFiles } from './pairs/tofu-files.ts'
 
 const [wantedGroup = '', wantedPair = ''] = process.argv.slice(2).filter((word) => word !== '--json')
 const asJson = process.argv.includes('--json')
 const groups: Record<string, () => Promise<Result[]>> = {
   certificates: measured(certificatePairs),
   tofu: measured(tofuPairs),
+  'tofu-files': () => streamed(tofuFiles()),
   'access-control': measured(accessPairs),
   'access-control-budgets': async () => (wantedPair === '' ? printed(accessBudgets()) : []),
   'rate-limits': () => streamed(rateLimits()),

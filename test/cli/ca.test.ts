@@ -222,6 +222,16 @@ describe('ca sign', () => {
     expect(await ca(['sign', csr, '--config', config, '--client-hash', 'beef'])).toMatchObject({ code: 3, stdout: '' })
   })
 
+  it('takes the configuration that its page in the documentation shows', async () => {
+    const { ca, csr, home } = await world()
+    const page = await readFile(new URL('../../docs/reference/command.md', import.meta.url), 'utf8')
+    const config = join(home, 'my-ca.mjs')
+    await writeFile(config, /^```mjs\n([\s\S]*?)^```$/m.exec(page)?.[1] ?? '')
+    const args = ['sign', csr, '--config', config, '--json', '--client-hash']
+    expect((await ca([...args, '5f2b9c0d3e'])).json()).toMatchObject({ subject: 'CN=Ana', profile: 'customers' })
+    expect(await ca([...args, 'somebody'])).toMatchObject({ code: 3 })
+  })
+
   it.each([
     { what: 'nothing', text: '' },
     { what: 'a typo', text: 'export default { hook: () => {} }' },

@@ -1,4 +1,4 @@
-import { chmod, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -253,19 +253,18 @@ describe.runIf(hasProgram('molly-brown', ['-h']) && hasProgram('python3'))('moll
   it('is looked at, and its pages are fetched', async () => {
     const { cert, key, folder, certificate } = await pair()
     const reserved = createTcpServer()
-    const free = await listening(reserved)
+    const port = await listening(reserved)
     await new Promise((resolve) => reserved.close(resolve))
-    await writeFile(join(folder, 'index.gmi'), '# molly\n')
-    // It serves what everybody may read.
-    await chmod(folder, 0o755)
+    await mkdir(join(folder, 'docs'))
+    await writeFile(join(folder, 'docs', 'index.gmi'), '# molly\n')
     await writeFile(
       join(folder, 'molly.conf'),
-      `Port = ${free}\nHostname = "localhost"\nCertPath = "${cert}"\nKeyPath = "${key}"\nDocBase = "${folder}"\nAccessLog = "${join(folder, 'access.log')}"\nErrorLog = "${join(folder, 'error.log')}"\n`,
+      `Port = ${port}\nHostname = "localhost"\nCertPath = "${cert}"\nKeyPath = "${key}"\nDocBase = "${join(folder, 'docs')}"\nAccessLog = "${join(folder, 'access.log')}"\nErrorLog = "${join(folder, 'error.log')}"\n`,
     )
-    const port = await startInOwnNetwork(['molly-brown', '-c', join(folder, 'molly.conf')], free)
+    await startInOwnNetwork(['molly-brown', '-c', join(folder, 'molly.conf')], port)
     const home = await temporaryHome()
     const fetched = await runCli(['get', `localhost:${port}`], { home, now })
-    expect(fetched).toMatchObject({ code: 0, stdout: '# molly\n' })
+    expect(fetched, fetched.stderr).toMatchObject({ code: 0, stdout: '# molly\n' })
     const seen = await report([`localhost:${port}`, '--request'], { home })
     expect(seen).toMatchObject({
       certificate: { fingerprints: { sha256: certificate.fingerprint } },

@@ -337,6 +337,36 @@ describe('settings', () => {
     expect(stderr).toContain(`${join(place, 'drop.txt')}:3:1`)
   })
 
+  it('are documented by an example that is in order, and has every setting that there is', async () => {
+    const page = await readFile(new URL('../../docs/reference/command.md', import.meta.url), 'utf8')
+    const example = /```toml\n(.*?)```/s.exec(page)?.[1] ?? ''
+    const place = await temporaryFolder()
+    const { certPem, keyPem } = await testCertificate()
+    for (const [name, text] of [
+      ['cert.pem', certPem],
+      ['club-ca.pem', certPem],
+      ['key.pem', keyPem],
+      ['passphrase', 'correct horse battery staple'],
+      ['drop.txt', '198.51.100.0/24'],
+      ['friends.txt', '192.0.2.9'],
+    ] as const) {
+      await writeFile(join(place, name), text)
+    }
+    const config = join(place, 'capsule.toml')
+    const args = ['serve', await capsule(), '--config', config, '--check']
+    // As it stands, and with everything that is only mentioned.
+    for (const text of [example, example.replace(/^# /gm, '')]) {
+      await writeFile(config, text)
+      const { code, stderr } = await runCli(args, { now: Date.now() })
+      expect(stderr).toBe('')
+      expect(code).toBe(0)
+    }
+    const source = await readFile(new URL('../../src/cli/serve/settings.ts', import.meta.url), 'utf8')
+    const names = [...source.matchAll(/\.(?:string|strings|number|integer|boolean|oneOf|tables?)\('(\w+)'/g)]
+    expect(names.length).toBeGreaterThan(40)
+    for (const [, name = ''] of names) expect(example).toMatch(new RegExp(`\\b${name}\\b`))
+  })
+
   it('can be checked without a server', async () => {
     const config = await settings('[pages]\nlist = true')
     const result = await runCli(['serve', await capsule(), '--config', config, '--check', '--json'])

@@ -212,10 +212,13 @@ describe('mail is refused', () => {
     ['misfin://bob@localhost two\nlines', '59 this is not a request'],
     ['misfin://bob@localhost\t16385', '59 a message has at most 16384 bytes'],
     ['misfin://bob@localhost\t8', '59 that was less than announced'],
-    [`misfin://bob@localhost ${'x'.repeat(2048)}`, '59 the request is too long'],
-  ])('as %.60s', async (request, answer) => {
+  ])('as %j', async (request, answer) => {
     expect(await ask(`${request}\r\n`)).toBe(`${answer}\r\n`)
     expect(await mailOf('bob')).toBe('')
+  })
+
+  it('on a line that is too long', async () => {
+    expect(await ask(`misfin://bob@localhost ${'x'.repeat(2048)}\r\n`)).toBe('59 the request is too long\r\n')
   })
 
   it('without an answer if it breaks off', async () => {

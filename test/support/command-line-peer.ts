@@ -58,11 +58,6 @@ export class CommandLinePeer {
     this.#child.stdin.write(`${line}\n`)
   }
 
-  /** Ends it at once, as a crash would. */
-  kill(): void {
-    this.#child.kill('SIGKILL')
-  }
-
   #tell(): void {
     for (const listener of this.#listeners.splice(0)) listener()
   }

@@ -1,6 +1,6 @@
-// A server that can only listen on every address of the computer, where tests may listen on 127.0.0.1 only: it runs in a
-// network of its own, and Python carries connections into it through a socket in the file system. Where the system allows
-// no such network (some containers), it runs as it is.
+// A server that can only listen on every address of the computer, where tests listen on 127.0.0.1 only: it runs in a
+// network of its own, and connections are carried into it through a socket in the file system. Where the system allows no
+// such network (some containers), it runs as it is.
 
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -8,17 +8,14 @@ import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { temporaryFolder } from './temporary-folder.ts'
-import { listening } from './tls-server.ts'
 
 const hasOwnNetworks = spawnSync('unshare', ['-rn', 'true']).status === 0
 
 /**
- * Starts a program that listens on a port, and waits until it does.
- *
- * @param port - Where it was told to listen.
- * @returns The port of 127.0.0.1 at which it can be reached, until the test is over.
+ * Starts a program that listens on a port, and waits until it can be reached at the same port of 127.0.0.1. It is gone when
+ * the test is over.
  */
-export async function startInOwnNetwork(command: readonly string[], port: number): Promise<number> {
+export async function startInOwnNetwork(command: readonly string[], port: number): Promise<void> {
   const path = join(await temporaryFolder(), 'socket')
   const [program = '', ...args] = [...(hasOwnNetworks ? ['unshare', '-rn'] : []), 'python3', '-c', CARRIER]
   const child = spawn(program, [...args, path, String(port), String(hasOwnNetworks), ...command], {
@@ -33,6 +30,7 @@ export async function startInOwnNetwork(command: readonly string[], port: number
     once(child.stdout, 'data'),
     once(child, 'exit').then(() => Promise.reject(new Error(`${command[0]} did not start`))),
   ])
+  if (!hasOwnNetworks) return
 
   const server = createServer({ allowHalfOpen: true }, (outside) => {
     const inside = connect({ path, allowHalfOpen: true })
@@ -40,7 +38,8 @@ export async function startInOwnNetwork(command: readonly string[], port: number
     inside.on('error', () => outside.destroy()).pipe(outside)
   })
   onTestFinished(() => void server.close())
-  return listening(server)
+  server.listen(port, '127.0.0.1')
+  await once(server, 'listening')
 }
 
 const CARRIER = `

@@ -1,61 +1,54 @@
+// Hosts that are known, on disk among few and many others. The floor of a visit is a fingerprint and one prepared look-up.
+
 import { createHash } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import Database from 'better-sqlite3'
-import { Certificate, generateSelfSignedCertificate, parseEndpoint, TofuStore } from 'tlacacoca'
+import { Certificate, generateSelfSignedCertificate, parseEndpoint } from 'tlacacoca'
 import type { Pair } from '../measure.ts'
+import { type Hosts, makeHosts } from './tofu-store.ts'
 
-const HOSTS = 10_000
+const COUNTS = [10_000, 1_000_000]
+const PAGE = 100
 
-/** A host that is known, on disk among others: the floor is a fingerprint and one prepared look-up. */
 export async function tofuPairs(): Promise<Pair[]> {
-  const folder = mkdtempSync(join(tmpdir(), 'tlacacoca-bench-'))
-  const made = await generateSelfSignedCertificate({ hostname: 'example.org' })
-  const der = Buffer.from(made.certificate.der)
-  const { fingerprint } = made.certificate
+  const { certificate } = await generateSelfSignedCertificate({ hostname: 'example.org' })
+  const pairs: Pair[] = []
+  for (const count of COUNTS) pairs.push(...pairsOver(count, await makeHosts(count, certificate), certificate))
+  return pairs
+}
 
-  const bare = new Database(join(folder, 'bare.db'))
-  bare.pragma('journal_mode = WAL')
-  bare.exec('CREATE TABLE pin(subject TEXT, digest TEXT, seen INTEGER, PRIMARY KEY (subject, digest)) WITHOUT ROWID')
-  const insert = bare.prepare('INSERT INTO pin VALUES (?, ?, 0)')
-  bare.transaction(() => {
-    for (let i = 0; i < HOSTS; i++) insert.run(`host${i}.example.org:1965`, fingerprint)
-  })()
+function pairsOver(count: number, { store, bare, visited, close }: Hosts, certificate: Certificate): Pair[] {
+  const der = Buffer.from(certificate.der)
+  const subjects = visited.map(String)
   const select = bare.prepare('SELECT digest FROM pin WHERE subject = ? AND digest = ?').pluck()
-
-  const store = await TofuStore.open({ path: join(folder, 'ours.db') })
-  const toml = join(folder, 'hosts.toml')
-  const now = new Date().toISOString()
-  const entry = (i: number): string =>
-    `[hosts."host${i}.example.org:1965"]\nhostname = "host${i}.example.org"\nport = 1965\n` +
-    `fingerprint = "${fingerprint}"\nfirst_seen = "${now}"\nlast_seen = "${now}"\n`
-  const { writeFileSync } = await import('node:fs')
-  writeFileSync(toml, `[_metadata]\nversion = "1.0"\n${Array.from({ length: HOSTS }, (_, i) => entry(i)).join('')}`)
-  await store.importToml(toml)
-
-  const endpoints = Array.from({ length: HOSTS }, (_, i) => parseEndpoint(`host${i}.example.org:1965`))
-  const subjects = endpoints.map(String)
-  // The first visit adds what the file did not know, such as the public key; the later ones are what is measured.
-  for (const endpoint of endpoints) await store.verify(endpoint, made.certificate)
+  const page = bare.prepare('SELECT subject, digest, seen FROM pin WHERE subject > ? ORDER BY subject LIMIT ?')
   let next = 0
   const pick = (): number => {
-    next = (next + 7919) % HOSTS
+    next = (next + 1) % visited.length
     return next
   }
+  const nobody = parseEndpoint('nobody.example:1')
   const digest = (): string => `sha256:${createHash('sha256').update(der).digest('hex')}`
+  const floor = () => select.get(subjects[pick()], digest()) !== undefined
   return [
     {
-      name: `verify a known host, ${HOSTS} hosts on disk`,
+      name: `verify a known host, ${count} hosts on disk`,
       goal: 1.15,
-      floor: () => select.get(subjects[pick()], digest()) !== undefined,
+      floor,
+      ours: async () => (await store.verify(visited[pick()] ?? nobody, Certificate.from(der))).kind === 'trusted',
+      close,
+    },
+    {
+      name: `verifyOrTrust a known host, ${count} hosts on disk`,
+      goal: 1.15,
+      floor,
       ours: async () =>
-        (await store.verify(endpoints[pick()] ?? parseEndpoint('nobody:1'), Certificate.from(der))).kind === 'trusted',
-      close: async () => {
-        bare.close()
-        await store.close()
-        rmSync(folder, { recursive: true, force: true })
-      },
+        (await store.verifyOrTrust(visited[pick()] ?? nobody, Certificate.from(der))).kind === 'trusted',
+    },
+    {
+      name: `list a page of ${PAGE}, ${count} hosts on disk`,
+      // Ten columns for three, as objects with dates, and everything that is known of a host gathered.
+      goal: 10,
+      floor: () => page.all(subjects[pick()], PAGE).length > 0,
+      ours: async () => (await store.listHostsPage({ limit: PAGE, after: subjects[pick()] ?? '' })).hosts.length > 0,
     },
   ]
 }

@@ -1,0 +1,78 @@
+// A store of so many hosts on the disk, and beside it the least that could answer the same: a table and a prepared look-up.
+
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { type Certificate, type Endpoint, parseEndpoint, TofuStore } from 'tlacacoca'
+
+/** How many of the hosts are visited, all over the store. */
+const VISITED = 5000
+
+export interface Hosts {
+  readonly store: TofuStore
+  readonly bare: Database.Database
+  /** Hosts that are known with all that there is to know, in no order. */
+  readonly visited: readonly Endpoint[]
+  close(): Promise<void>
+}
+
+/** Makes both, with a certificate pinned for every host. */
+export async function makeHosts(count: number, certificate: Certificate): Promise<Hosts> {
+  const folder = mkdtempSync(join(tmpdir(), 'tlacacoca-bench-'))
+  const { fingerprint } = certificate
+  const bare = new Database(join(folder, 'bare.db'))
+  bare.pragma('journal_mode = WAL')
+  bare.exec('CREATE TABLE pin(subject TEXT, digest TEXT, seen INTEGER, PRIMARY KEY (subject, digest)) WITHOUT ROWID')
+  const insert = bare.prepare('INSERT INTO pin VALUES (?, ?, 0)')
+  bare.transaction(() => {
+    for (let n = 0; n < count; n++) insert.run(subjectOf(n), fingerprint)
+  })()
+
+  const store = await TofuStore.open({ path: join(folder, 'ours.db') })
+  const toml = join(folder, 'hosts.toml')
+  writeHosts(toml, count, () => fingerprint)
+  await store.importToml(toml)
+  rmSync(toml)
+  // A prime, so that the steps reach all parts of the store.
+  const visited = Array.from({ length: Math.min(VISITED, count) }, (_, n) =>
+    parseEndpoint(subjectOf((n * 7919 * 31) % count)),
+  )
+  // The first visit adds what the file did not know, such as the public key; the later ones are what is measured.
+  for (const endpoint of visited) await store.verify(endpoint, certificate)
+  return {
+    store,
+    bare,
+    visited,
+    async close() {
+      bare.close()
+      await store.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Writes a file of so many hosts in the layout of an export, and gives its length. */
+export function writeHosts(path: string, count: number, fingerprintOf: (n: number) => string): void {
+  const file = openSync(path, 'w')
+  const now = new Date().toISOString()
+  let text = '[_metadata]\nversion = "1.0"\n'
+  for (let n = 0; n < count; n++) {
+    text +=
+      `[hosts."${subjectOf(n)}"]\nhostname = "${hostOf(n)}"\nport = 1965\nfingerprint = "${fingerprintOf(n)}"\n` +
+      `first_seen = "${now}"\nlast_seen = "${now}"\n`
+    if (text.length < 1_000_000) continue
+    writeSync(file, text)
+    text = ''
+  }
+  writeSync(file, text)
+  closeSync(file)
+}
+
+function hostOf(n: number): string {
+  return `host${String(n).padStart(7, '0')}.example.org`
+}
+
+function subjectOf(n: number): string {
+  return `${hostOf(n)}:1965`
+}
