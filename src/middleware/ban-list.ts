@@ -99,6 +99,7 @@ export class BanList implements Middleware, ConnectionGuard {
   readonly #firstSeconds: number
   readonly #factor: number
   readonly #maxSeconds: number
+  readonly #watchers = new Set<(address: ClientAddress, seconds: number) => unknown>()
   /** From this step on, all bans are the longest: more of them would only take longer to forget. */
   readonly #lastStep: number
   #offences = 0
@@ -185,17 +186,42 @@ export class BanList implements Middleware, ConnectionGuard {
     const until = Math.max(this.#table.bannedUntil(slot), nowMs + seconds * 1000)
     this.#table.setBan(slot, until, this.#table.step(slot, nowMs))
     this.#bans++
-    return Math.ceil((until - nowMs) / 1000)
+    const left = Math.ceil((until - nowMs) / 1000)
+    this.#tellWatchers(address, left)
+    return left
   }
 
   /** Ends a ban and forgets all that was held against the client. Tells whether it was banned. */
   lift(address: ClientAddress): boolean {
     requireAddress(address)
     const slot = this.#find(address)
-    if (slot < 0) return false
-    const banned = this.#table.bannedUntil(slot) > this.#time.now()
-    this.#table.remove(slot)
+    const banned = slot >= 0 && this.#table.bannedUntil(slot) > this.#time.now()
+    if (slot >= 0) this.#table.remove(slot)
+    this.#tellWatchers(address, 0)
     return banned
+  }
+
+  /**
+   * Has somebody told of each ban that begins or is prolonged, by offences or by hand, and for how many seconds it lasts
+   * from now on; and of each `lift`, with 0 seconds, whether there was a ban or not. Whatever the listener does, throwing
+   * included, changes nothing.
+   *
+   * @returns A function that ends it.
+   * @example
+   * import { BanList } from 'tlacacoca/middleware'
+   *
+   * const bans = new BanList()
+   * const stop = bans.watch((address, seconds) => console.log(seconds > 0 ? `banned ${address}` : `lifted ${address}`))
+   * stop()
+   */
+  watch(listener: (address: ClientAddress, seconds: number) => unknown): () => void {
+    requireFunction('listener', listener)
+    // A function of its own for each call: the same listener twice is two, and each ends for itself.
+    const own = (address: ClientAddress, seconds: number): unknown => listener(address, seconds)
+    this.#watchers.add(own)
+    return () => {
+      this.#watchers.delete(own)
+    }
   }
 
   /** How many seconds a client is banned for, rounded up; 0 if it is not. */
@@ -235,7 +261,12 @@ export class BanList implements Middleware, ConnectionGuard {
     this.#table.setForgivenAt(slot, 0)
     this.#bans++
     if (this.#onBan !== null) tell(this.#onBan, { address, seconds, step })
+    this.#tellWatchers(address, seconds)
     return seconds
+  }
+
+  #tellWatchers(address: ClientAddress, seconds: number): void {
+    for (const watcher of this.#watchers) tell(watcher, address, seconds)
   }
 
   /** The slot of a client, or -1. */

@@ -13,7 +13,9 @@ import { authorityPairs } from './pairs/authority.ts'
 import { certificatePairs } from './pairs/certificates.ts'
 import { connectionPairs } from './pairs/connections.ts'
 import { middlewarePairs } from './pairs/middleware.ts'
+import { postgres } from './pairs/postgres.ts'
 import { rateLimits } from './pairs/rate-limits.ts'
+import { redisPairs } from './pairs/redis.ts'
 import { tlsPairs } from './pairs/tls-duplex.ts'
 import { tlsMemory } from './pairs/tls-memory.ts'
 import { tofuPairs } from './pairs/tofu.ts'
@@ -33,6 +35,8 @@ const groups: Record<string, () => Promise<Result[]>> = {
   tls: measured(tlsPairs),
   authority: measured(authorityPairs),
   'tls-memory': () => streamed(tlsMemory()),
+  postgres: () => streamed(postgres()),
+  redis: () => streamed(redisPairs()),
 }
 
 const results: Result[] = []

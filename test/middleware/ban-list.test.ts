@@ -68,6 +68,34 @@ describe('BanList', () => {
     expect(report('192.0.2.3', 1e300)).toBe(60)
   })
 
+  it('tells whoever watches of every ban and every lift, until he stops', () => {
+    const { bans, offend } = banList({ exempt: ['198.51.100.0/24'] })
+    const seen: [string, number][] = []
+    const stop = bans.watch((address, seconds) => seen.push([String(address), seconds]))
+    bans.watch(() => {
+      throw new Error('a listener that fails')
+    })
+    offend()
+    bans.ban(parseClientAddress('2001:db8::1'), 10)
+    bans.ban(parseClientAddress('192.0.2.1'), 5)
+    bans.ban(parseClientAddress('198.51.100.1'), 5)
+    bans.lift(parseClientAddress('192.0.2.1'))
+    bans.lift(parseClientAddress('192.0.2.9'))
+    const expected = [
+      ['192.0.2.1', 60],
+      ['2001:db8::1', 10],
+      ['192.0.2.1', 60],
+      ['192.0.2.1', 0],
+      ['192.0.2.9', 0],
+    ]
+    expect(seen).toEqual(expected)
+    stop()
+    stop()
+    bans.ban(parseClientAddress('192.0.2.3'), 10)
+    expect(seen).toEqual(expected)
+    expect(() => bans.watch(untyped(null))).toThrow('"listener" expected a function')
+  })
+
   it('makes each ban longer than the one before, up to the longest', () => {
     const { offend, serve, told } = banList()
     const lengths = Array.from({ length: 6 }, () => {
