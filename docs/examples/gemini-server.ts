@@ -77,6 +77,7 @@ function mediaType(path: string): string {
 const mediaTypes: Record<string, string> = { '.gmi': 'text/gemini', '.txt': 'text/plain', '.png': 'image/png' }
 
 async function main(root = 'capsule'): Promise<void> {
+  if (!existsSync(root)) throw new Error(`there is no folder ${resolve(root)} to serve`)
   const [certFile, keyFile] = [`${resolve(root)}.cert.pem`, `${resolve(root)}.key.pem`]
   if (!existsSync(certFile)) {
     const made = await generateSelfSignedCertificate({ hostname: 'localhost', validDays: 3650 })

@@ -65,7 +65,7 @@ export type CertificateVariable =
  * | `REMOTE_USER` | the common name, or the whole subject |
  * | `TLS_CLIENT_HASH` | SHA-256 of the certificate, `SHA256:146A…` |
  * | `TLS_CLIENT_HASH_B64` | the same in base64url, padded, as in jetforce |
- * | `TLS_CLIENT_SUBJECT`, `TLS_CLIENT_ISSUER` | names by RFC 4514: `CN=ana,O=Club` |
+ * | `TLS_CLIENT_SUBJECT`, `TLS_CLIENT_ISSUER` | names by RFC 4514: `CN=ana,O=Club`; a line end in one is `\0a` |
  * | `TLS_CLIENT_SERIAL_NUMBER` | decimal |
  * | `TLS_CLIENT_NOT_BEFORE`, `TLS_CLIENT_NOT_AFTER` | `2030-06-01T12:00:00Z` |
  * | `TLS_CLIENT_AUTHORISED` | `1` if a trusted authority has issued it and it is within its dates, otherwise `0` |

@@ -156,6 +156,11 @@ export function readExtendedKeyUsage(value: Uint8Array): string[] {
   return purposes
 }
 
+/** Whether a certificate with these purposes is one of a server's: also if it says nothing of them. */
+export function isForServers(purposes: readonly string[] | null): boolean {
+  return purposes === null || purposes.includes('serverAuth') || purposes.includes('anyExtendedKeyUsage')
+}
+
 /** Reads subjectKeyIdentifier (section 4.2.1.2), in hex. */
 export function readSubjectKeyIdentifier(value: Uint8Array): string {
   return hex(readWhole(value, TAG.octetString, 'the subject key identifier').content)

@@ -10,7 +10,7 @@ import { systemClock } from '../internal/clock.ts'
 import { canonicalHost } from '../names/host.ts'
 import type { Certificate } from './certificate.ts'
 import { type CertificateBuilder, loadCertificateBuilder } from './certificate-builder.ts'
-import { type CertificateExtension, EXTENSION, type KeyUsage, NO_ALT_NAMES } from './extensions.ts'
+import { type CertificateExtension, EXTENSION, isForServers, type KeyUsage, NO_ALT_NAMES } from './extensions.ts'
 import type { GeneratedCertificate } from './generate.ts'
 import { KEY_KINDS, type KeyKind, readValidity } from './generate-options.ts'
 import { generateKey } from './key-generation.ts'
@@ -120,10 +120,7 @@ function requireServer(old: Certificate): string {
   requireOwn(old, 'rotated')
   requireText(old, 'rotated')
   if (old.subject.valuesOf('UID').length > 0) throw unsupported('it is a mailbox, and its server issues those')
-  const purposes = old.extendedKeyUsage
-  if (purposes !== null && !purposes.some((each) => each === 'serverAuth' || each === 'anyExtendedKeyUsage')) {
-    throw unsupported('it is not for servers')
-  }
+  if (!isForServers(old.extendedKeyUsage)) throw unsupported('it is not for servers')
   const host = hostOf(old)
   if (host === null) throw unsupported('neither its alternative names nor its common name say a host')
   return host

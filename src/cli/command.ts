@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { Command, type CommanderError, Option } from 'commander'
 import { type FileProblem, ImportError, TlacacocaError } from '../errors.ts'
 import { ExitCode, Explained, exitCodeFor, UsageError } from './exit-code.ts'
+import { harmlessJson, withoutControls, withoutControlsButStyles } from './harmless.ts'
 import { type CliIo, styled } from './io.ts'
 
 /** What came of a command. */
@@ -39,20 +40,20 @@ export class Cli {
   }
 
   /**
-   * Makes the action of a command: `cert.command('show <file>').action(cli.action(async (file, options) => …))`. It prints
-   * what comes back, and every error in the same form.
+   * Makes the action of a command: `tofu.command('show').argument('<server>').action(cli.action(show))`. The work is given
+   * this run, and then what the parser gives. What comes back is printed, and every error in the same form.
    */
   action<Args extends readonly unknown[]>(
-    work: (...args: Args) => Promise<Outcome>,
+    work: (cli: Cli, ...args: Args) => Promise<Outcome>,
     options: ActionOptions = {},
   ): (...args: unknown[]) => Promise<void> {
     return async (...args) => {
       let hasPrinted = false
       try {
-        const working = work(...(args as unknown as Args))
+        const working = work(this, ...(args as unknown as Args))
         const outcome = await (options.endsItself === true ? working : untilAborted(working, this.io.signal))
         this.exitCode = outcome.exitCode ?? ExitCode.ok
-        for await (const piece of this.json ? jsonPieces(outcome.json) : textPieces(outcome.text)) {
+        for await (const piece of this.json ? jsonPieces(outcome.json) : textPieces(this.io, outcome.text)) {
           if (options.endsItself !== true) this.io.signal.throwIfAborted()
           hasPrinted = true
           if (!this.io.stdout.write(piece)) await once(this.io.stdout, 'drain')
@@ -76,12 +77,12 @@ export class Cli {
       const facts = error instanceof Explained ? error.facts : {}
       print(
         this.io.stdout,
-        JSON.stringify({ error: { ...(code === undefined ? {} : { code }), message, ...problems, ...facts } }, null, 2),
+        harmlessJson({ error: { ...(code === undefined ? {} : { code }), message, ...problems, ...facts } }, 2),
       )
       return
     }
     const suffix = code === undefined ? '' : ` [${code}]`
-    print(this.io.stderr, `${styled(this.io, 'red', 'error:')} ${message}${suffix}`)
+    print(this.io.stderr, `${styled(this.io, 'red', 'error:')} ${withoutControls(message)}${suffix}`)
     if (cause instanceof ImportError && cause.problems.length > 0) print(this.io.stderr, problemLines(cause.problems))
     if (this.exitCode === ExitCode.internal && error instanceof Error) print(this.io.stderr, error.stack ?? '')
   }
@@ -127,7 +128,9 @@ export function endOfParser(cli: Cli, error: CommanderError): ExitCode {
 
 /** What is wrong in a file, one thing a line, as far as people read on. */
 export function problemLines(problems: readonly FileProblem[]): string {
-  const shown = problems.slice(0, MAX_PROBLEMS).map(({ line, message }) => `  line ${line}: ${message}`)
+  const shown = problems
+    .slice(0, MAX_PROBLEMS)
+    .map(({ line, message }) => `  line ${line}: ${withoutControls(message)}`)
   const others = problems.length - shown.length
   return [...shown, ...(others === 0 ? [] : [`  and ${others} more, which --json lists`])].join('\n')
 }
@@ -136,19 +139,21 @@ const MAX_PROBLEMS = 20
 
 async function* jsonPieces(json: unknown): AsyncGenerator<string> {
   if (!isAsyncIterable(json)) {
-    yield `${JSON.stringify(json, null, 2)}\n`
+    yield `${harmlessJson(json, 2)}\n`
     return
   }
   let isEmpty = true
   for await (const value of json) {
-    yield `${isEmpty ? '[' : ','}\n  ${JSON.stringify(value)}`
+    yield `${isEmpty ? '[' : ','}\n  ${harmlessJson(value)}`
     isEmpty = false
   }
   yield isEmpty ? '[]\n' : '\n]\n'
 }
 
-async function* textPieces(text: Outcome['text']): AsyncGenerator<string> {
-  for await (const piece of isAsyncIterable(text) ? text : [text]) if (piece !== '') yield `${piece}\n`
+/** Whatever is in the text of others, and no command thought of, steers no terminal. */
+async function* textPieces(io: CliIo, text: Outcome['text']): AsyncGenerator<string> {
+  const harmless = io.hasColor ? withoutControlsButStyles : withoutControls
+  for await (const piece of isAsyncIterable(text) ? text : [text]) if (piece !== '') yield `${harmless(piece)}\n`
 }
 
 function isAsyncIterable<T>(value: AsyncIterable<T> | unknown): value is AsyncIterable<T> {

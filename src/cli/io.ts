@@ -2,12 +2,12 @@
 // its place, and so that the rules about terminals are kept in one spot: colours, questions and progress only where
 // somebody looks on; data on the standard output and everything else on the standard error.
 
-import { createReadStream, createWriteStream } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
 import { styleText } from 'node:util'
 import type { Clock } from '../internal/clock.ts'
 import { systemClock } from '../internal/clock.ts'
 import { Declined, UsageError } from './exit-code.ts'
+import { withoutControls } from './harmless.ts'
 
 /** What a command may say and ask. */
 export interface CliIo {
@@ -16,7 +16,7 @@ export interface CliIo {
   readonly stderr: Writable
   readonly env: Readonly<Record<string, string | undefined>>
   readonly clock: Clock
-  /** Whether what is printed is looked at, so that colours help. */
+  /** Whether all that is printed is looked at, so that colours help. */
   readonly hasColor: boolean
   /** Whether somebody is there to be asked. */
   readonly canAsk: boolean
@@ -66,17 +66,18 @@ export function processIo(signal: AbortSignal): CliIo {
     stderr,
     env,
     clock: systemClock,
-    hasColor: stdout.isTTY === true && !noColor && env.TERM !== 'dumb',
+    // Of both, because errors have colours too, and are kept in files.
+    hasColor: stdout.isTTY === true && stderr.isTTY === true && !noColor && env.TERM !== 'dumb',
     canAsk,
     async confirm(question) {
       const { confirm, isCancel } = await import('@clack/prompts')
-      const answer = await confirm({ message: question, initialValue: false, output: stderr, signal })
+      const answer = await confirm({ message: withoutControls(question), initialValue: false, output: stderr, signal })
       if (isCancel(answer)) throw new Declined('nothing was changed')
       return answer
     },
     async askSecret(question) {
       const { password, isCancel } = await import('@clack/prompts')
-      const answer = await password({ message: question, output: stderr, signal })
+      const answer = await password({ message: withoutControls(question), output: stderr, signal })
       if (isCancel(answer)) throw new Declined('no passphrase was entered')
       return answer
     },
@@ -109,13 +110,4 @@ function terminalProgress(title: string, total: number): Progress {
       void bar.then((shown) => shown.stop(title))
     },
   }
-}
-
-/** A file, or the standard input or output for `-`. */
-export function inputFrom(io: CliIo, path: string): Readable {
-  return path === '-' ? io.stdin : createReadStream(path)
-}
-
-export function outputTo(io: CliIo, path: string): Writable {
-  return path === '-' ? io.stdout : createWriteStream(path, { mode: 0o600, flags: 'wx' })
 }

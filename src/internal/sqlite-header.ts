@@ -56,6 +56,12 @@ export function readSqliteFile(path: string): Buffer | null {
   }
 }
 
+/** Whether this process has a file open, by whatever name, that is a database of ours with this id. */
+export function isDatabaseOpenHere(path: string, applicationId: number): boolean {
+  const found = statIfPresent(path)
+  return found?.isFile() === true && descriptorsHere(found).some((each) => isOf(each, applicationId))
+}
+
 /** How a database is written: bytes 18 and 19 say who may write and who may read. */
 export const ROLLBACK_JOURNAL = Buffer.from([1, 1])
 export const WRITE_AHEAD_LOG = Buffer.from([2, 2])
@@ -70,21 +76,38 @@ function statIfPresent(path: string): Stats | null {
   return statSync(path, { throwIfNoEntry: false }) ?? null
 }
 
-function isOpenHere({ dev, ino }: Stats): boolean {
+function isOpenHere(stats: Stats): boolean {
+  return descriptorsHere(stats).length > 0
+}
+
+/** The descriptors that this process has of a file. */
+function descriptorsHere({ dev, ino }: Stats): number[] {
   let descriptors: string[]
   try {
     descriptors = readdirSync('/dev/fd')
   } catch {
     // Windows, where a lock belongs to the handle that took it, and closing another one does no harm.
-    return false
+    return []
   }
-  return descriptors.some((name) => {
+  return descriptors.map(Number).filter((descriptor) => {
     try {
-      const open = fstatSync(Number(name))
+      const open = fstatSync(descriptor)
       return open.dev === dev && open.ino === ino
     } catch {
       // The one by which the list itself was read is closed by now.
       return false
     }
   })
+}
+
+/** Looks through a descriptor that is there, so that none has to be closed. */
+function isOf(descriptor: number, applicationId: number): boolean {
+  const header = Buffer.alloc(HEADER_LENGTH)
+  try {
+    if (readSync(descriptor, header, 0, HEADER_LENGTH, 0) < HEADER_LENGTH) return false
+    return header.subarray(0, MAGIC.length).equals(MAGIC) && header.readUInt32BE(68) === applicationId
+  } catch {
+    // One that was opened for writing only is not SQLite's.
+    return false
+  }
 }

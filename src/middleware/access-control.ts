@@ -4,7 +4,7 @@ import { doAtOnce, doInSlices } from '../internal/slices.ts'
 import { type AddressRange, parseAddressRange } from '../names/address-range.ts'
 import { ClientAddress } from '../names/client-address.ts'
 import type { ConnectionDecision, ConnectionGuard } from '../net/connection-guard.ts'
-import type { AddressList } from './address-list.ts'
+import type { AddressEntries } from './address-list.ts'
 import { AddressTable } from './address-table.ts'
 import {
   ALLOWED,
@@ -16,9 +16,6 @@ import {
 } from './middleware.ts'
 import { monotonicClock, SteadyTime } from './steady-time.ts'
 import { type TemporaryRange, TemporaryRanges } from './temporary-ranges.ts'
-
-/** Addresses and ranges (`203.0.113.0/24`, `2001:db8::1-2001:db8::9`), or what `loadAddressList` read from a file. */
-export type AddressEntries = Iterable<string> | AddressList
 
 /** Who may come in and who may not. */
 export interface AccessRules {
@@ -90,7 +87,9 @@ export class AccessControl implements Middleware, ConnectionGuard {
   readonly #denied: TemporaryRanges
   readonly #allowed: TemporaryRanges
   #rules: CompiledRules
-  #replacing: Promise<unknown> = Promise.resolve()
+  /** How many replacements have been called for, and which of them the rules come from. */
+  #called = 0
+  #holding = 0
 
   constructor(options: AccessControlOptions = {}) {
     requireOptions('options', options, [...RULES, 'maxTemporary', 'clock'])
@@ -141,17 +140,17 @@ export class AccessControl implements Middleware, ConnectionGuard {
    * time, and the event loop stays free for everything else meanwhile. Temporary entries stay.
    *
    * @param rules - All of them, as for the constructor. What is not given is not there any more.
-   * @returns Fulfilled when the new rules hold. Of several replacements the one that was called last holds in the end.
+   * @returns Fulfilled when the new rules hold, or those of a call that came later and was done sooner: of several
+   *   replacements the last one holds in the end, and none waits for another.
    * @throws {InvalidNameError} Like the constructor; then the rules that hold now go on.
    * @throws {TypeError} Like the constructor.
    */
   async replace(rules: AccessRules): Promise<void> {
-    const before = this.#replacing
-    const compiled = doInSlices(compileRules(rules))
-    // Whether the one before has failed is the business of whoever called it.
-    this.#replacing = Promise.allSettled([before, compiled])
-    await before
-    this.#rules = await compiled
+    const call = ++this.#called
+    const compiled = await doInSlices(compileRules(rules))
+    if (call < this.#holding) return
+    this.#holding = call
+    this.#rules = compiled
   }
 
   /**

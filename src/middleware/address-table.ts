@@ -2,14 +2,14 @@
 // because the families are: `::/0` means every IPv6 address, and no IPv4 address is one (`ClientAddress` has unwrapped
 // the mapped ones, in rules and in clients).
 
-import { InvalidNameError } from '../errors.ts'
-import { requireList, requireString } from '../internal/arguments.ts'
+import { requireList } from '../internal/arguments.ts'
+import { parseAt } from '../internal/parse-at.ts'
 import { doAtOnce } from '../internal/slices.ts'
 import { AddressRange, hostMask } from '../names/address-range.ts'
 import { parseAddressSpan } from '../names/address-span.ts'
 import { ClientAddress } from '../names/client-address.ts'
 import { BlockBuffer } from './address-blocks.ts'
-import { AddressList } from './address-list.ts'
+import { type AddressEntries, AddressList } from './address-list.ts'
 import { BlockTable, type Tag } from './block-table.ts'
 
 /** A list of ranges, and the tag of what it says. */
@@ -17,7 +17,7 @@ export interface TaggedList {
   /** The name of the option it came from, for messages. */
   readonly name: string
   readonly tag: Tag
-  readonly ranges: Iterable<string> | AddressList
+  readonly ranges: AddressEntries
 }
 
 export class AddressTable {
@@ -49,8 +49,11 @@ export class AddressTable {
       requireList(name, ranges)
       let index = 0
       for (const entry of ranges) {
-        for (const range of readEntry(`${name}[${index}]`, entry)) (range.family === 4 ? ipv4 : ipv6).add(range, tag)
-        if (++index % 1024 === 0) yield
+        // A deny list with a hole where somebody mistyped is worse than a server that does not start.
+        for (const range of parseAt(`${name}[${index}]`, entry, parseAddressSpan)) {
+          ;(range.family === 4 ? ipv4 : ipv6).add(range, tag)
+        }
+        if (++index % 64 === 0) yield
       }
     }
     return new AddressTable(yield* BlockTable.build(ipv4.toBlocks()), yield* BlockTable.build(ipv6.toBlocks()))
@@ -85,16 +88,5 @@ export class AddressTable {
   #blockAt(address: ClientAddress): number {
     if (address.family === 4) return this.#ipv4.find1(address.w3)
     return this.#ipv6.find4(address.w0, address.w1, address.w2, address.w3)
-  }
-}
-
-function readEntry(place: string, entry: unknown): readonly AddressRange[] {
-  requireString(place, entry)
-  try {
-    return parseAddressSpan(entry)
-  } catch (error) {
-    if (!(error instanceof InvalidNameError)) throw error
-    // A deny list with a hole where somebody mistyped is worse than a server that does not start.
-    throw new InvalidNameError(error.code, `"${place}": ${error.message}`, { cause: error })
   }
 }

@@ -10,6 +10,7 @@ import type { ClientAddress } from '../names/client-address.ts'
 import type { ConnectionDecision, ConnectionGuard } from '../net/connection-guard.ts'
 import { tell } from '../net/report.ts'
 import { AddressKeys, type ClientPrefixes, requireAddress } from './address-keys.ts'
+import type { AddressEntries } from './address-list.ts'
 import { AddressTable } from './address-table.ts'
 import { BanTable } from './ban-table.ts'
 import { MAX_KEYS } from './bucket-table.ts'
@@ -32,7 +33,7 @@ export interface BanListOptions extends ClientPrefixes {
   /** After how many seconds without a ban one of the earlier ones is forgotten. Default 86,400. */
   readonly forgetAfterSeconds?: number
   /** Who is never banned: addresses and ranges, as for `AccessControl`. */
-  readonly exempt?: Iterable<string>
+  readonly exempt?: AddressEntries
   /**
    * For how many clients there is memory, 32 bytes each, taken at once. It should be larger than the number of bans that
    * run at the same time. Rounded up to a multiple of 8. Default 65,536, which is 2 MB.

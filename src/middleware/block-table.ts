@@ -135,32 +135,51 @@ function* sortedOrder({ width, count, words, lengths, tags }: Blocks): Generator
   let order = new Uint32Array(count)
   for (let i = 0; i < count; i++) order[i] = i
   let sorted = new Uint32Array(count)
-  const ends = new Uint32Array(256)
+  const places = new Uint32Array(256)
   // The column to sort by: a tag, a prefix length, then the words from the last to the first.
   for (let column = width + 1; column >= 0; column--) {
     const [keys, stride, offset] =
       column === width + 1 ? [tags, 1, 0] : column === width ? [lengths, 1, 0] : [words, width, column]
     for (let shift = 0; shift < keys.BYTES_PER_ELEMENT * 8; shift += 8) {
-      ends.fill(0)
-      for (let i = 0; i < count; i++) {
-        const byte = ((keys[i * stride + offset] as number) >>> shift) & 255
-        ends[byte] = (ends[byte] as number) + 1
-      }
+      places.fill(0)
+      yield* inSteps(count, (from, to) => {
+        for (let i = from; i < to; i++) {
+          const byte = ((keys[i * stride + offset] as number) >>> shift) & 255
+          places[byte] = (places[byte] as number) + 1
+        }
+      })
       // Where all have the same byte, as in the low words of networks, there is nothing to do.
-      if (ends.includes(count)) continue
-      for (let byte = 1; byte < 256; byte++) ends[byte] = (ends[byte] as number) + (ends[byte - 1] as number)
-      for (let i = count - 1; i >= 0; i--) {
-        const block = order[i] as number
-        const byte = ((keys[block * stride + offset] as number) >>> shift) & 255
-        const place = (ends[byte] as number) - 1
-        ends[byte] = place
-        sorted[place] = block
+      if (places.includes(count)) continue
+      // From how many there are of each byte to where the first of them goes.
+      let next = 0
+      for (let byte = 0; byte < 256; byte++) {
+        const first = next
+        next += places[byte] as number
+        places[byte] = first
       }
-      ;[order, sorted] = [sorted, order]
-      yield
+      const [source, target] = [order, sorted]
+      yield* inSteps(count, (from, to) => {
+        for (let i = from; i < to; i++) {
+          const block = source[i] as number
+          const byte = ((keys[block * stride + offset] as number) >>> shift) & 255
+          const place = places[byte] as number
+          places[byte] = place + 1
+          target[place] = block
+        }
+      })
+      ;[order, sorted] = [target, source]
     }
   }
   return order
+}
+
+/** Does something to all of `count` blocks, so many of them from one yield to the next as take a millisecond or two. */
+function* inSteps(count: number, work: (from: number, to: number) => void): Generator<void> {
+  const size = 65_536
+  for (let from = 0; from < count; from += size) {
+    work(from, Math.min(from + size, count))
+    yield
+  }
 }
 
 interface Layout {

@@ -5,8 +5,15 @@ import type { Certificate } from '../certificate/certificate.ts'
 import { type Fingerprint, parseFingerprint } from '../certificate/fingerprint.ts'
 import { type IssuanceChecker, requireIssuanceChecker } from '../certificate/issuance-checker.ts'
 import { type RevocationChecker, requireRevocationChecker } from '../certificate/revocation-checker.ts'
-import { InvalidNameError } from '../errors.ts'
-import { requireList, requireOneOf, requireOptions, requireString, show } from '../internal/arguments.ts'
+import {
+  requireBoolean,
+  requireList,
+  requireOneOf,
+  requireOptions,
+  requireString,
+  show,
+} from '../internal/arguments.ts'
+import { parseAt } from '../internal/parse-at.ts'
 import { parseEndpoint } from '../names/endpoint.ts'
 import { normalizeHost } from '../names/host.ts'
 import { parseRequestPath, type RequestPath } from '../names/request-path.ts'
@@ -102,8 +109,8 @@ export function compileRule(rule: CertificateRule, name: string): CompiledRule {
   const members =
     allowedFingerprints === undefined ? null : readList(`${name}.allowedFingerprints`, allowedFingerprints)
   const place: Place = {
-    path: read(`${name}.path`, rule.path, parseRequestPath),
-    ...(host === undefined ? { host: null, port: null } : read(`${name}.host`, host, readHost)),
+    path: parseAt(`${name}.path`, rule.path, parseRequestPath),
+    ...(host === undefined ? { host: null, port: null } : parseAt(`${name}.host`, host, readHost)),
     scheme: scheme === undefined ? null : readScheme(`${name}.scheme`, scheme),
   }
   const text = textOf(place)
@@ -169,7 +176,7 @@ const KNOWN: readonly (keyof CertificateRule)[] = [
 
 function readList(name: string, texts: Iterable<string>): FingerprintList {
   requireList(name, texts)
-  return new FingerprintList(Array.from(texts, (text, index) => read(`${name}[${index}]`, text, parseFingerprint)))
+  return new FingerprintList(Array.from(texts, (text, index) => parseAt(`${name}[${index}]`, text, parseFingerprint)))
 }
 
 function readHost(text: string): { readonly host: string; readonly port: number | null } {
@@ -187,19 +194,4 @@ function readScheme(name: string, scheme: unknown): string {
   const lower = scheme.toLowerCase()
   if (!/^[a-z][a-z0-9+.-]*$/.test(lower)) throw new TypeError(`"${name}" expected a scheme, got ${show(scheme)}`)
   return lower
-}
-
-/** Parses a text and, if it cannot be, says where it stands. */
-function read<T>(name: string, text: unknown, parse: (text: string) => T): T {
-  requireString(name, text)
-  try {
-    return parse(text)
-  } catch (error) {
-    if (!(error instanceof InvalidNameError)) throw error
-    throw new InvalidNameError(error.code, `"${name}": ${error.message}`, { cause: error })
-  }
-}
-
-function requireBoolean(name: string, value: unknown): void {
-  if (typeof value !== 'boolean') throw new TypeError(`"${name}" expected true or false, got ${show(value)}`)
 }

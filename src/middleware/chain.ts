@@ -146,8 +146,9 @@ export class MiddlewareChain<Reason extends string = DenialReason> implements Mi
     callListener(
       () => {
         const rule = result.rule ?? null
-        // A copy, since the original is what the caller will act on.
-        const told: Answer<Reason> = result.allowed === true ? ALLOWED : { ...result }
+        // A copy, since the original is what the caller will act on. It has the rule even where that is worked out.
+        const told: Answer<Reason> =
+          result.allowed === true ? ALLOWED : { ...result, ...(rule === null ? {} : { rule }) }
         return onDecision({ ...facts, result: told, rule, durationMs })
       },
       (error) => this.#report(error, facts),

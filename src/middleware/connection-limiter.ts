@@ -2,6 +2,7 @@ import { requireInteger, requireOptions } from '../internal/arguments.ts'
 import type { ClientAddress } from '../names/client-address.ts'
 import type { ConnectionDecision, ConnectionGuard } from '../net/connection-guard.ts'
 import { AddressKeys, type ClientPrefixes, requireAddress } from './address-keys.ts'
+import type { AddressEntries } from './address-list.ts'
 import { AddressTable } from './address-table.ts'
 import { ALLOWED, type Denied, type Middleware, type MiddlewareRequest, type MiddlewareResult } from './middleware.ts'
 
@@ -20,7 +21,7 @@ export interface ConnectionLimiterOptions extends ClientPrefixes {
    */
   readonly busyAbove?: number
   /** Who is not limited: addresses and ranges, as for `AccessControl`. Their connections are open ones all the same. */
-  readonly exempt?: Iterable<string>
+  readonly exempt?: AddressEntries
 }
 
 /** What a {@link ConnectionLimiter} has done since it was made, and what it holds now. */

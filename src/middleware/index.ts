@@ -48,10 +48,15 @@ export {
   type AccessControlOptions,
   type AccessExplanation,
   type AccessRules,
-  type AddressEntries,
   type TemporaryEntry,
 } from './access-control.ts'
-export { type AddressList, type AddressListOptions, loadAddressList, parseAddressList } from './address-list.ts'
+export {
+  type AddressEntries,
+  type AddressList,
+  type AddressListOptions,
+  loadAddressList,
+  parseAddressList,
+} from './address-list.ts'
 export { type AdmitOptions, type AdmitReason, type Admitted, admit } from './admit.ts'
 export { type Ban, type BanCounters, BanList, type BanListOptions } from './ban-list.ts'
 export { CertificateAuth, type CertificateAuthOptions } from './certificate-auth.ts'

@@ -3,6 +3,7 @@
 import { requireFunction, requireOptions, show } from '../internal/arguments.ts'
 import type { Clock } from '../internal/clock.ts'
 import type { ClientPrefixes } from './address-keys.ts'
+import type { AddressEntries } from './address-list.ts'
 import type { BanList } from './ban-list.ts'
 import type { MiddlewareRequest } from './middleware.ts'
 import { type CompiledBy, compileBy, type RateLimitBy } from './rate-limit-key.ts'
@@ -32,7 +33,10 @@ export interface RateLimiterOptions<Store extends RateLimitStore | undefined = u
    * denied. `maxKeys` and `clock` are its own business.
    */
   readonly store?: Store
-  /** Whose denials are offences. While a client is banned there, it is denied here as well. */
+  /**
+   * Whose denials are offences. While a client is banned there, it is denied here as well; a `store` is not asked meanwhile,
+   * so what is told then is the time of the ban alone.
+   */
   readonly bans?: BanList
   /**
    * For how many buckets there is memory, 16 bytes each, taken at once. It should be larger than the number of those that
@@ -40,7 +44,7 @@ export interface RateLimiterOptions<Store extends RateLimitStore | undefined = u
    */
   readonly maxKeys?: number
   /** Who is not limited: addresses and ranges, as for `AccessControl`. */
-  readonly exempt?: Iterable<string>
+  readonly exempt?: AddressEntries
   /** How many tokens a request costs, a number above 0. Default: the request's own `cost`, and 1 if it has none. */
   readonly cost?: (request: MiddlewareRequest) => number
   /** Milliseconds that go forward; only differences count. Default: the process's monotonic clock. */

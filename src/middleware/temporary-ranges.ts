@@ -72,17 +72,20 @@ export class TemporaryRanges {
   }
 
   #makeRoom(now: number): void {
-    this.#removeEnded(now)
-    if (this.#size < this.#max) return
-    const [first, ...others] = this.list(now)
-    if (first === undefined) return
-    this.remove(others.reduce((soonest, entry) => (entry.until < soonest.until ? entry : soonest), first).range)
+    const soonest = this.#removeEnded(now)
+    if (this.#size >= this.#max && soonest !== null) this.remove(soonest.range)
   }
 
-  #removeEnded(now: number): void {
+  /** Gives the one of all that still count that ends first. */
+  #removeEnded(now: number): TemporaryRange | null {
+    let soonest: TemporaryRange | null = null
     for (const { family, prefixLength, entries } of [...this.#groups]) {
-      for (const [key, { until }] of entries) if (until <= now) this.#delete(family, prefixLength, key)
+      for (const [key, entry] of entries) {
+        if (entry.until <= now) this.#delete(family, prefixLength, key)
+        else if (soonest === null || entry.until < soonest.until) soonest = entry
+      }
     }
+    return soonest
   }
 
   #entriesFor(family: 4 | 6, prefixLength: number): Entries | undefined {

@@ -2,7 +2,7 @@
 // the fewest blocks that cover it: 62 at most for IPv4, 254 for IPv6.
 
 import { requireString } from '../internal/arguments.ts'
-import { AddressRange } from './address-range.ts'
+import { AddressRange, hostMask } from './address-range.ts'
 import { ClientAddress, invalidAddress } from './client-address.ts'
 
 /**
@@ -25,8 +25,10 @@ export function parseAddressSpan(text: string): readonly AddressRange[] {
   const first = readEnd(text, text.slice(0, hyphen).trimEnd())
   const last = readEnd(text, text.slice(hyphen + 1).trimStart())
   if (first.family !== last.family) throw invalidAddress(text, 'goes from one kind of address to the other')
-  if (bitsOf(first) > bitsOf(last)) throw invalidAddress(text, 'ends before it begins')
-  return blocksOf(first, last)
+  const span = { family: first.family, from: wordsOf(first), to: wordsOf(last) }
+  const common = commonBits(span)
+  if (bitOf(span.from, common) > bitOf(span.to, common)) throw invalidAddress(text, 'ends before it begins')
+  return blocksOf(span, common)
 }
 
 // Two addresses of IPv6 with dotted tails, a hyphen, spaces around it.
@@ -37,28 +39,81 @@ function readEnd(text: string, end: string): ClientAddress {
   return AddressRange.parse(end).first
 }
 
-function blocksOf(first: ClientAddress, last: ClientAddress): AddressRange[] {
-  const { family } = first
-  const width = family === 4 ? 32 : 128
+// All four words for both families, so that bits and prefix lengths are counted from 0 to 128 here. IPv4 begins at 96.
+type Words = readonly [number, number, number, number]
+
+interface Span {
+  readonly family: 4 | 6
+  readonly from: Words
+  readonly to: Words
+}
+
+// Bit by bit, and not by arithmetic on large numbers: a list may have nothing but the longest of spans.
+function blocksOf({ family, from, to }: Span, common: number): AddressRange[] {
   const blocks: AddressRange[] = []
-  const end = bitsOf(last)
-  for (let at = bitsOf(first); at <= end; ) {
-    // The largest block that begins here: its size divides the address, and it does not go beyond the end.
-    let size = 0
-    while (size < width && at % 2n ** BigInt(size + 1) === 0n && at + 2n ** BigInt(size + 1) - 1n <= end) size++
-    const address = addressOf(family, at)
+  const add = (words: Words, length: number): void => {
+    const first = beginOf(family, words, length)
     // The mapped addresses in the middle of IPv6 are IPv4 addresses, and no span of IPv6 has any.
-    if (address.family === family) blocks.push(AddressRange.of(address, width - size))
-    at += 2n ** BigInt(size)
+    if (first.family === family) blocks.push(AddressRange.of(first, family === 4 ? length - 96 : length))
   }
+  // The largest blocks that begin with the first address and end with the last one.
+  const start = lengthOfRun(from, 0, common)
+  const end = lengthOfRun(to, 1, common)
+  if (start === common && end === common) {
+    add(from, common)
+    return blocks
+  }
+  // What both have in common ends with 0 for the first address and with 1 for the last one: two halves. In the lower
+  // one, of each block that holds the first address in its own lower half, the upper half; then the same upside down.
+  add(from, Math.max(start, common + 1))
+  for (let length = start; length > common + 1; length--) {
+    if (bitOf(from, length - 1) === 0) add(otherHalf(from, length), length)
+  }
+  for (let length = common + 2; length <= end; length++) {
+    if (bitOf(to, length - 1) === 1) add(otherHalf(to, length), length)
+  }
+  add(to, Math.max(end, common + 1))
   return blocks
 }
 
-function bitsOf({ w0, w1, w2, w3 }: ClientAddress): bigint {
-  return [w0, w1, w2, w3].reduce((bits, word) => (bits << 32n) | BigInt(word), 0n)
+function beginOf(family: 4 | 6, words: Words, length: number): ClientAddress {
+  const cut = (index: 0 | 1 | 2 | 3): number => (words[index] & ~hostMask(length - 32 * index)) >>> 0
+  return ClientAddress.fromWords(family, cut(0), cut(1), cut(2), cut(3))
 }
 
-function addressOf(family: 4 | 6, bits: bigint): ClientAddress {
-  const word = (shift: bigint): number => Number((bits >> shift) & 0xffffffffn)
-  return ClientAddress.fromWords(family, word(96n), word(64n), word(32n), word(0n))
+/** An address in the block beside the one of this length that holds an address: its last bit is the other one. */
+function otherHalf([w0, w1, w2, w3]: Words, length: number): Words {
+  const bit = 1 << (-length & 31)
+  switch ((length - 1) >>> 5) {
+    case 0:
+      return [w0 ^ bit, w1, w2, w3]
+    case 1:
+      return [w0, w1 ^ bit, w2, w3]
+    case 2:
+      return [w0, w1, w2 ^ bit, w3]
+    default:
+      return [w0, w1, w2, w3 ^ bit]
+  }
+}
+
+function wordsOf({ w0, w1, w2, w3 }: ClientAddress): Words {
+  return [w0, w1, w2, w3]
+}
+
+function commonBits({ from, to }: Span): number {
+  let bit = 0
+  while (bit < 128 && bitOf(from, bit) === bitOf(to, bit)) bit++
+  return bit
+}
+
+/** The least prefix length, from `least` on, behind which all bits are the same. */
+function lengthOfRun(words: Words, value: 0 | 1, least: number): number {
+  let length = 128
+  while (length > least && bitOf(words, length - 1) === value) length--
+  return length
+}
+
+/** A bit, the most significant being 0; 0 for one that is not there. */
+function bitOf(words: Words, bit: number): number {
+  return ((words[bit >>> 5] ?? 0) >>> (31 - (bit & 31))) & 1
 }

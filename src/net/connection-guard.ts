@@ -4,7 +4,7 @@ import type { ClientAddress } from '../names/client-address.ts'
  * Decides about a connection when it is opened, before anything of the client's is read or a handshake begins. Promises
  * to implement:
  *
- * 1. `opened` answers at once. Only `accept: true` is a yes; a guard that throws has refused.
+ * 1. `opened` answers at once. Only `accept: true` is a yes; a guard that throws, or gives a promise, has refused.
  * 2. `closed` is called once for each connection that this guard accepted, with the same address, also if another guard
  *    then refused it.
  */

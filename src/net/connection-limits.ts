@@ -1,6 +1,5 @@
 // What every server, with TLS or without, can be told about the connections that it takes.
 
-import { InvalidNameError } from '../errors.ts'
 import {
   requireBoolean,
   requireFunction,
@@ -10,6 +9,7 @@ import {
   requireString,
   show,
 } from '../internal/arguments.ts'
+import { parseAt } from '../internal/parse-at.ts'
 import { type AddressRange, parseAddressRange } from '../names/address-range.ts'
 import type { ClientAddress } from '../names/client-address.ts'
 import type { ConnectionGuard } from './connection-guard.ts'
@@ -146,18 +146,9 @@ function requireProxies(options: ProxyProtocolOptions): TrustedProxies {
   requireList('proxyProtocol.trusted', trusted)
   requireBoolean('proxyProtocol.allowDirect', allowDirect)
   requireInteger('proxyProtocol.timeoutMs', timeoutMs, 1, 2 ** 31 - 1)
-  const ranges = Array.from(trusted, requireRange)
+  const ranges = Array.from(trusted, (text, index) =>
+    parseAt(`proxyProtocol.trusted[${index}]`, text, parseAddressRange),
+  )
   if (ranges.length === 0) throw new RangeError('"proxyProtocol.trusted" expected at least one address or range')
   return { ranges, allowDirect, timeoutMs }
-}
-
-function requireRange(text: unknown, index: number): AddressRange {
-  const place = `proxyProtocol.trusted[${index}]`
-  requireString(place, text)
-  try {
-    return parseAddressRange(text)
-  } catch (error) {
-    if (!(error instanceof InvalidNameError)) throw error
-    throw new InvalidNameError(error.code, `"${place}": ${error.message}`, { cause: error })
-  }
 }

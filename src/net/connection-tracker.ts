@@ -7,8 +7,9 @@
 // that accepted one hears of its end once; no error of a socket, a guard or a handler is left to crash the process.
 
 import type { Socket } from 'node:net'
+import { isThenable } from '../internal/thenable.ts'
 import { type ClientAddress, parseClientAddress } from '../names/client-address.ts'
-import type { ConnectionGuard } from './connection-guard.ts'
+import type { ConnectionDecision, ConnectionGuard } from './connection-guard.ts'
 import {
   type CheckedLimits,
   type ConnectionHandler,
@@ -180,24 +181,32 @@ export class ConnectionTracker {
       const refusal = this.#ask(guard, address)
       if (refusal !== null) return { reason: 'guard', guard: name, ...refusal }
       // Before the next one is asked, so that this one hears of the end in any case.
-      socket.once('close', () => {
-        try {
-          guard.closed?.(address)
-        } catch (error) {
-          this.report(error)
-        }
-      })
+      socket.once('close', () => this.#tellOfEnd(guard, address))
     }
     return null
   }
 
   #ask(guard: ConnectionGuard, address: ClientAddress): { readonly detail: string | null } | null {
     try {
-      const { accept, detail } = guard.opened(address)
+      const decision: unknown = guard.opened(address)
+      if (isThenable(decision)) {
+        decision.then(undefined, (error) => this.report(error))
+        throw new TypeError('a guard must answer at once, and not with a promise')
+      }
+      const { accept, detail } = decision as ConnectionDecision
       return accept === true ? null : { detail: typeof detail === 'string' ? detail : null }
     } catch (error) {
       this.report(error)
       return { detail: 'it failed' }
+    }
+  }
+
+  #tellOfEnd(guard: ConnectionGuard, address: ClientAddress): void {
+    try {
+      const returned: unknown = guard.closed?.(address)
+      if (isThenable(returned)) returned.then(undefined, (error) => this.report(error))
+    } catch (error) {
+      this.report(error)
     }
   }
 }

@@ -26,7 +26,7 @@ export interface PostgresPool extends PostgresQueryable {
   connect(): Promise<PostgresPoolConnection>
 }
 
-/** A database that is used by one at a time, such as `PGlite`. */
+/** A database that is used by one at a time and has no `connect`, such as `PGlite`. */
 export interface PostgresEmbedded extends PostgresQueryable {
   /** Runs `work` in a transaction, which is undone if it rejects. */
   transaction<T>(work: (transaction: PostgresQueryable) => Promise<T>): Promise<T>
@@ -42,7 +42,8 @@ export type PostgresClient = PostgresPool | PostgresEmbedded
 
 /** @internal */
 export function isPool(client: PostgresClient): client is PostgresPool {
-  return !('transaction' in client)
+  // Not by its lack of `transaction`: programs give their pools one of their own, which does not wait its turn.
+  return 'connect' in client
 }
 
 /** @internal */
@@ -50,6 +51,6 @@ export function requireClient(client: unknown): asserts client is PostgresClient
   const has = (name: string): boolean =>
     typeof client === 'object' && client !== null && typeof Reflect.get(client, name) === 'function'
   // A `Client` of `pg` can connect and query too, but has nothing to be taken from; it alone can escape.
-  if (has('query') && (has('transaction') || (has('connect') && !has('escapeIdentifier')))) return
+  if (has('query') && (has('connect') ? !has('escapeIdentifier') : has('transaction'))) return
   throw new TypeError(`"client" expected a Pool of pg, a PGlite, or the like, got ${show(client)}`)
 }

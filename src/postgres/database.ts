@@ -107,7 +107,7 @@ export class Database {
     return { query, close }
   }
 
-  /** Work with nobody else in between, safe from a power cut when it is done. If it throws, nothing has happened. */
+  /** Work with nobody else in between, safe from a power cut when it is done. If the work throws, nothing has happened. */
   write<T>(work: (statements: Statements) => Promise<T>): Promise<T> {
     // One message, so one way to the server and back. With `synchronous_commit` off, a power cut can undo what was
     // answered; all its other settings are the operator's choice.
@@ -145,7 +145,10 @@ export class Database {
     const asked = this.#caught(() =>
       client.transaction(async (transaction) => {
         try {
-          return await work(this.#statements(transaction, deadline))
+          const result = await work(this.#statements(transaction, deadline))
+          // By now the caller may have been told that nothing came of it.
+          this.#requireTime(deadline)
+          return result
         } catch (error) {
           throw new WorkError(error)
         }
@@ -197,6 +200,8 @@ export class Database {
   }
 
   async #ask(connection: Queryable, text: string, values: readonly unknown[], deadline: number): Promise<Row[]> {
+    // An answer that is there at once overtakes a timer whose time has come, and work would go on that was given up.
+    this.#requireTime(deadline)
     // Without values it is a simple query, which may be of several statements.
     const asked = this.#caught(() =>
       values.length === 0 ? connection.query(text) : connection.query(text, values.map(encoded)),
@@ -225,7 +230,16 @@ export class Database {
       clearTimeout(timer)
     }
     promise.then(late, ignore)
-    throw new TimeoutError('ERR_TLACACOCA_STORE_FAILED', `the ${this.name} did not answer within ${this.#timeoutMs} ms`)
+    throw this.#tooLate()
+  }
+
+  #requireTime(deadline: number): void {
+    if (performance.now() >= deadline) throw this.#tooLate()
+  }
+
+  #tooLate(): TimeoutError {
+    const message = `the ${this.name} did not answer within ${this.#timeoutMs} ms`
+    return new TimeoutError('ERR_TLACACOCA_STORE_FAILED', message)
   }
 
   #deadline(): number {

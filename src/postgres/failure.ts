@@ -1,6 +1,7 @@
 // What a PostgreSQL client throws, as our own errors.
 
 import { StoreError } from '../errors.ts'
+import { bareError } from '../internal/bare-error.ts'
 
 type StoreCode = StoreError['code']
 
@@ -27,7 +28,7 @@ export function postgresFailure(error: unknown, name: string): StoreError {
   if (error instanceof StoreError) return error
   const code = sqlState(error)
   const [ours, what] = CODES[code] ?? CODES[code.slice(0, 2)] ?? otherwise(code)
-  return new StoreError(ours, `the ${name} ${what}${code === '' ? '' : ` (${code})`}`, { cause: error })
+  return new StoreError(ours, `the ${name} ${what}${code === '' ? '' : ` (${code})`}`, { cause: bareError(error) })
 }
 
 /** What has no code, or one of the operating system's, is about the way to the server. */

@@ -26,7 +26,8 @@ export class PostgresIdentityStore extends TabularIdentityStore {
     this.#database = database
     const { schema } = database
     this.#match = matchStatement(schema)
-    const all = (statement: string): string => `(SELECT coalesce(json_agg(r), '[]')::text FROM (${statement}) AS r)`
+    const all = (statement: string): string =>
+      `(SELECT coalesce(pg_catalog.json_agg(r), '[]')::text FROM (${statement}) AS r)`
     this.#stranger = `SELECT ${all(this.#match)} AS match, ${all(linkStatement(schema))} AS link,
       ${all(sameKeyStatement(schema).replace('$1', '$3'))} AS same_key`
   }

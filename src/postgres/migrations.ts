@@ -3,11 +3,15 @@
 //
 // Texts are compared and sorted by their bytes, whatever the database does otherwise. Instants are milliseconds since the
 // Unix epoch. What must hold whatever a program does is written here once more, although the stores look first.
+//
+// Here and in all statements, a function or operator is called with the very types that one of `pg_catalog` takes, or by
+// `pg_catalog.` where that takes any. Otherwise one of the same name that fits better would be preferred, and whoever may
+// create in a schema of the search path could have the stores run what he likes (CVE-2018-1058).
 
 const RATE_LIMITS = [
   // The clock of all limits. A function, so that every server asks the same one, and it can be moved for a test.
   `CREATE FUNCTION tlacacoca.clock_ms() RETURNS bigint LANGUAGE sql VOLATILE PARALLEL SAFE
-     AS $$ SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint $$`,
+     AS $$ SELECT floor(extract(epoch FROM clock_timestamp())::numeric * 1000::numeric)::bigint $$`,
   // Not logged: it costs half as much to write, and is empty after a crash, when every bucket is full. There is room in
   // each page for new versions of its rows, and no index but the key, so that these cost no index entries either.
   `CREATE UNLOGGED TABLE tlacacoca.rate_limit(

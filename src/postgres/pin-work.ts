@@ -59,7 +59,9 @@ export class PinWork {
   }
 
   async clear(at: Date): Promise<ClearedPins> {
-    const subjects = await this.#count(`SELECT count(DISTINCT subject) AS n FROM ${this.#in} WHERE state <> 3`)
+    const subjects = await this.#count(
+      `SELECT pg_catalog.count(DISTINCT subject) AS n FROM ${this.#in} WHERE state <> 3`,
+    )
     const pins = await this.#delete(`DELETE FROM ${this.#in} WHERE state <> 3`)
     await this.#delete(`DELETE FROM ${this.#in}_change AS change WHERE NOT ${this.#setsMark}`)
     await this.#delete(`DELETE FROM ${this.#in}_public_key`)

@@ -181,7 +181,7 @@ function digestOf(key: string): Buffer {
 }
 
 function within({ capacity }: Refill, used: unknown): number {
-  const units = Number(used)
+  const units = Number(used ?? Number.NaN)
   // A bucket is never taken for full because something unreadable came.
   return Number.isNaN(units) ? capacity : Math.min(Math.max(units, 0), capacity)
 }

@@ -9,8 +9,8 @@ import { MIGRATIONS } from './migrations.ts'
 /** Where the tables are. */
 export interface PostgresSchemaOptions {
   /**
-   * The schema: 1 to 63 lower-case letters, digits and underscores, with no digit in front. Default `tlacacoca`. A second
-   * authority, or a second set of users, is in a schema of its own.
+   * The schema: 1 to 63 lower-case letters, digits and underscores, with no digit in front, and no reserved word of SQL.
+   * Default `tlacacoca`. A second authority, or a second set of users, is in a schema of its own.
    */
   readonly schema?: string
   /** After how long a call fails that has no answer yet. Milliseconds. */
@@ -24,12 +24,12 @@ const OPEN_TIMEOUT_MS = 10_000
  * Makes the schema and its tables, or brings them up to date; changes nothing if they are. Programs that do so at the same
  * time wait for each other. Later versions only add, so programs of an earlier release that are running go on.
  *
- * The role needs the right to create in the database, or in the schema if there is one already. The stores themselves
- * need no more than to read and write the tables.
+ * The database has to be encoded in UTF8. The role needs the right to create in it, or in the schema if there is one
+ * already. The stores themselves need no more than to read and write the tables.
  *
  * @param options.timeoutMs - Default 60,000.
  * @throws {StoreError} `STORE_FOREIGN` if there is a schema of that name with tables of somebody else, and `STORE_NEWER` if
- *   it is of a later release, both untouched; `STORE_LOCKED`, `STORE_READ_ONLY`, `STORE_FAILED`.
+ *   it is of a later release, both untouched; `STORE_LOCKED`, `STORE_READ_ONLY`, `STORE_FAILED`, also for another encoding.
  * @example
  * import pg from 'pg'
  * import { createPostgresSchema } from 'tlacacoca/postgres'
@@ -54,6 +54,11 @@ async function migrate(schema: string, statements: Statements): Promise<void> {
 }
 
 async function create(schema: string, statements: Statements): Promise<void> {
+  const [encoding] = await statements.query(`SELECT current_setting('server_encoding') AS name`)
+  if (encoding?.name !== 'UTF8') {
+    const message = `the database keeps texts as ${show(encoding?.name)}, in which not every text can be kept; make one of UTF8`
+    throw new StoreError('ERR_TLACACOCA_STORE_FAILED', message)
+  }
   // Asked first, because CREATE ... IF NOT EXISTS wants the right to create even where there is nothing to be created.
   const [exists] = await statements.query('SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1', [schema])
   if (exists === undefined) await statements.query(`CREATE SCHEMA ${schema}`)

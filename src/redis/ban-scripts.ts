@@ -63,15 +63,22 @@ export function banReading(answer: unknown): BanReading {
   const entries: BanEntry[] = []
   for (let i = 0; i + 3 < texts.length; i += 4) {
     const [id = '', who = '', until = '', by = ''] = texts.slice(i, i + 4)
-    entries.push({ id, who, until: /^\d{1,16}$/.test(until) ? Number(until) : Number.NaN, by })
+    entries.push({ id, who, until: millisecondsOf(until), by })
   }
-  return { now: Number(textOf(now)), lastId: textOf(lastId), entries }
+  const time = millisecondsOf(textOf(now))
+  if (Number.isNaN(time)) throw new TypeError('Redis answered something else than a time')
+  return { now: time, lastId: textOf(lastId), entries }
 }
 
 /** Whether one id of a stream comes before another: `milliseconds-number`. */
 export function isBefore(a: string, b: string): boolean {
   const [[a0 = 0, a1 = 0], [b0 = 0, b1 = 0]] = [a.split('-').map(Number), b.split('-').map(Number)]
   return a0 < b0 || (a0 === b0 && a1 < b1)
+}
+
+/** NaN for what is none. By the digits: `Number` would make an empty text 0, which lifts. */
+function millisecondsOf(text: string): number {
+  return /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
 }
 
 function listOf(value: unknown): readonly unknown[] {

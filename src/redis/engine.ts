@@ -10,6 +10,7 @@
 
 import { StoreError } from '../errors.ts'
 import { requireFunction, requireInteger } from '../internal/arguments.ts'
+import { bareError } from '../internal/bare-error.ts'
 import type { Clock } from '../internal/clock.ts'
 import { monotonicClock } from '../middleware/steady-time.ts'
 import { tell } from '../net/report.ts'
@@ -107,9 +108,10 @@ export class Engine {
    */
   ask<Answer>(question: () => Promise<unknown>, read: (answer: unknown) => Answer): Promise<Answer> {
     return this.#inTime(started(question), read, (error) => {
-      this.#goDown(error)
-      if (error instanceof StoreError) return error
-      return new StoreError('ERR_TLACACOCA_STORE_FAILED', 'Redis cannot be asked', { cause: error })
+      const isOurs = error instanceof StoreError
+      const cause = isOurs ? error : bareError(error)
+      this.#goDown(cause)
+      return isOurs ? error : new StoreError('ERR_TLACACOCA_STORE_FAILED', 'Redis cannot be asked', { cause })
     })
   }
 

@@ -152,16 +152,17 @@ export class RedisRateLimitStore implements RateLimitStore {
     const { refill } = shape
     const units = refill.cost(cost)
     const name = this.keyOf(key)
-    const question = (mode: '0' | '1') => (): Promise<unknown> =>
-      BUCKET_SCRIPT.run(this.#command, name, [shape.field, shape.capacity, String(units), shape.unitsPerMs, mode])
+    const question = (cost: number, mode: '0' | '1') => (): Promise<unknown> =>
+      BUCKET_SCRIPT.run(this.#command, name, [shape.field, shape.capacity, String(cost), shape.unitsPerMs, mode])
     if (!this.#engine.isUp) {
-      // Looks only: this request is decided here, and must not take a token there as well.
-      this.#engine.probe(question('0'), (answer) => unitsOf(answer, refill.capacity))
+      // This request is decided here, and must not take a token there as well. So nothing is taken, which is a write all
+      // the same: a replica, or a Redis that has no memory left, can be read and is of no use.
+      this.#engine.probe(question(0, '1'), (answer) => unitsOf(answer, refill.capacity))
       if (this.#local !== null) return this.#locally(this.#local, method, key, shape, cost)
       return Promise.reject(new StoreError('ERR_TLACACOCA_STORE_FAILED', 'Redis is away'))
     }
     const mode = method === 'consume' ? '1' : '0'
-    const asked = this.#engine.ask(question(mode), (answer) => {
+    const asked = this.#engine.ask(question(units, mode), (answer) => {
       const used = unitsOf(answer, refill.capacity)
       const taken = method === 'consume' && used + units <= refill.capacity
       return taken

@@ -97,6 +97,10 @@ class Sharing implements SharedBans {
   readonly #unwatch: () => void
   /** What happened last to each client, in the order in which it happened. */
   readonly #untold = new Map<string, Untold>()
+  /** About whom others have said something, perhaps after we did and before Redis heard of it. */
+  readonly #disputed = new Set<string>()
+  /** How much has happened here. */
+  #noted = 0
   #cursor = START
   #isApplying = false
   #telling: Promise<void> | null = null
@@ -160,6 +164,7 @@ class Sharing implements SharedBans {
   #noteOwn(address: ClientAddress, seconds: number): void {
     if (this.#isApplying) return
     const who = address.toString()
+    this.#noted++
     this.#untold.delete(who)
     if (this.#untold.size >= MAX_UNTOLD) this.#dropped++
     else this.#untold.set(who, { untilMs: seconds === 0 ? 0 : performance.now() + seconds * 1000 })
@@ -195,9 +200,9 @@ class Sharing implements SharedBans {
   }
 
   async #readNews(): Promise<void> {
+    const noted = this.#noted
+    const allTold = this.#untold.size === 0
     try {
-      // Own entries count only after those of others about the same client: then all go by the order in the stream.
-      const disputed = new Set<string>()
       for (;;) {
         const { now, lastId, entries } = await this.#engine.ask(() => this.#read(), banReading)
         if (isBefore(lastId, this.#cursor)) {
@@ -206,10 +211,12 @@ class Sharing implements SharedBans {
           if (lastId === START) return
           continue
         }
-        for (const entry of entries) this.#apply(entry, now, disputed)
+        for (const entry of entries) this.#apply(entry, now)
         this.#cursor = entries.at(-1)?.id ?? this.#cursor
-        if (entries.length < PAGE) return
+        if (entries.length < PAGE) break
       }
+      // Only if whatever happened here was in the stream before it was read: else our entry is still to come.
+      if (allTold && noted === this.#noted) this.#disputed.clear()
     } catch {
       // Told as an event, and tried again with the next reading.
     }
@@ -219,15 +226,16 @@ class Sharing implements SharedBans {
     return READ_BANS.run(this.#command, this.#key, [this.#cursor, String(PAGE)])
   }
 
-  #apply({ who, until, by }: BanEntry, now: number, disputed: Set<string>): void {
+  #apply({ who, until, by }: BanEntry, now: number): void {
     const address = addressOf(this.#seal.open(who))
     if (address === null || !Number.isSafeInteger(until)) {
       this.#ignored++
       return
     }
     const text = address.toString()
-    if (by === this.#origin && !disputed.has(text)) return
-    disputed.add(text)
+    // Own entries count only after those of others about the same client: then all go by the order in the stream.
+    if (by === this.#origin && !this.#disputed.has(text)) return
+    this.#disputed.add(text)
     const seconds = Math.min(Math.ceil((until - now) / 1000), MAX_SECONDS)
     if (until > 0 && seconds <= 0) return
     this.#isApplying = true

@@ -6,7 +6,7 @@ import { type Fingerprint, isFingerprint } from '../certificate/fingerprint.ts'
 import { NotTrustedError, StoreError } from '../errors.ts'
 import { requireBoolean, requireOptions, requireString, show } from '../internal/arguments.ts'
 import { latestLive } from './host-info.ts'
-import { afterMark, isNamedBy, materialOf, pinFor } from './new-pin.ts'
+import { afterMark, isNamedBy, materialOf, pinFor, voidAnnouncements } from './new-pin.ts'
 import { isLive, type Pin, type PinChange } from './pin.ts'
 import type { PinStore, PinUpdate } from './pin-store.ts'
 
@@ -114,8 +114,9 @@ export async function distrust(store: PinStore, subject: string, what: Pinnable,
     const others = afterMark(pins, digest, await sha512sOf(store, pins))
     const sha512 = typeof what === 'string' ? null : what.sha512Fingerprint
     const alias = pins.filter((pin) => pin.digest === sha512).map((pin): Pin => ({ ...pin, state: 'replaced' }))
+    const put = [mark, ...others, ...alias]
     return {
-      changes: [{ subject, expect: pins, put: [mark, ...others, ...alias], remove: [] }],
+      changes: [{ subject, expect: pins, put, remove: announcementsToRemove(pins, put, []) }],
       log: [line(now, subject, 'distrusted', present?.digest ?? null, digest)],
     }
   })
@@ -179,18 +180,32 @@ function trusting(
     : pins
         .filter((each) => isLive(each.state) && each.digest !== pin.digest)
         .map((each): Pin => ({ ...each, state: 'replaced' }))
+  const put = [...retired, typeof what === 'string' ? unlessUncertain(pin, pins) : pin]
   return {
-    changes: [
-      {
-        subject,
-        expect: pins,
-        put: [...retired, typeof what === 'string' ? unlessUncertain(pin, pins) : pin],
-        remove: [],
-      },
-    ],
+    changes: [{ subject, expect: pins, put, remove: announcementsToRemove(pins, put, [pin]) }],
     log: [line(now, subject, cause, old?.digest ?? null, pin.digest)],
     ...(typeof what === 'string' ? {} : { remember: [materialOf(what)] }),
   }
+}
+
+/** Those that are void when `put` has been written, in which `successors` are what is trusted from now on. */
+function announcementsToRemove(
+  pins: readonly Pin[],
+  put: readonly Pin[],
+  successors: readonly Pin[],
+): readonly Fingerprint[] {
+  const written = new Map(put.map((pin) => [pin.digest, pin.state]))
+  const gone = voidAnnouncements(
+    pins,
+    (live) =>
+      isLive(written.get(live.digest) ?? live.state) ||
+      successors.some((each) => namesKeyOf(each, live) || namesKeyOf(live, each)),
+  )
+  return gone.map(({ digest }) => digest).filter((digest) => !written.has(digest))
+}
+
+function namesKeyOf(pin: Pin, { keyDigest }: Pin): boolean {
+  return keyDigest !== null && isNamedBy(pin, keyDigest)
 }
 
 /** See `afterMark`: beside a mark by SHA-512, a SHA-256 alone does not say whether it is the marked one. */

@@ -8,7 +8,7 @@
 
 import type { Fingerprint } from '../certificate/fingerprint.ts'
 import { latestLive } from './host-info.ts'
-import { afterMark, isNamedBy } from './new-pin.ts'
+import { afterMark, isNamedBy, voidAnnouncements } from './new-pin.ts'
 import { isLive, type Pin } from './pin.ts'
 import type { ContestedSubject, SubjectChange } from './pin-store.ts'
 
@@ -81,6 +81,12 @@ function build(
   const result = new Map(stored.map((pin) => [pin.digest, pin]))
   for (const pin of stored) if (isLive(pin.state)) result.set(pin.digest, { ...pin, state: 'replaced' })
   for (const pin of target) result.set(pin.digest, pin)
+  if (target.length > 0) {
+    const isStillTrusted = (live: Pin) => target.some(({ digest }) => digest === live.digest)
+    for (const { digest } of voidAnnouncements(stored, isStillTrusted)) {
+      if (result.get(digest)?.state === 'announced') result.delete(digest)
+    }
+  }
 
   const marks: Pin[] = []
   for (const pin of incoming) {

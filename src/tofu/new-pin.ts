@@ -58,6 +58,18 @@ export function isNamedBy(pin: Pick<Pin, 'digest' | 'keyDigest'>, digest: Finger
 }
 
 /**
+ * What was announced and is void now. An announcement is the word of what was pinned when it came, and goes when none of
+ * that is trusted any more: of somebody in the middle who was once taken for the server, nothing may be left that opens the
+ * door to them again.
+ *
+ * @param isStillTrusted - Whether a live pin stays so, or is followed by one of the same key.
+ */
+export function voidAnnouncements(pins: readonly Pin[], isStillTrusted: (live: Pin) => boolean): Pin[] {
+  if (pins.some((pin) => isLive(pin.state) && isStillTrusted(pin))) return []
+  return pins.filter((pin) => pin.state === 'announced')
+}
+
+/**
  * The pins that must change with a new mark, so that the quick look-up, which sees one row only, can go on without
  * looking for marks: what the mark speaks against is retired. Where that cannot be told, because the mark is a SHA-512
  * and of the pin only the SHA-256 is known, the pin forgets its key, which sends the next visit the long way.

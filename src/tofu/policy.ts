@@ -64,41 +64,52 @@ export interface TofuPolicy {
   readonly vouches?: (question: VouchQuestion) => Awaitable<{ readonly vouched: boolean }>
 }
 
+/** @internal A policy that was checked. */
+export interface CheckedPolicy extends TofuPolicy {
+  readonly changed?: ChangedPolicy
+}
+
 /** @internal A policy with every word said. */
-export interface SettledPolicy extends TofuPolicy {
+export interface SettledPolicy extends CheckedPolicy {
   readonly firstUse: PolicyWord
   readonly renewed: PolicyWord
   readonly rotated: PolicyWord
   readonly changed: Required<ChangedPolicy>
 }
 
-/** @internal Checks a policy and fills in the defaults. */
-export function settlePolicy(policy: TofuPolicy = {}): SettledPolicy {
+/** @internal Checks a policy and copies what it says. */
+export function checkedPolicy(policy: TofuPolicy = {}): CheckedPolicy {
   requireOptions('policy', policy, POLICY_FIELDS)
+  const { changed, ...said } = whatIsSaid(policy, POLICY_FIELDS)
   for (const name of ['firstUse', 'renewed', 'rotated'] as const) {
-    if (policy[name] !== undefined) requireOneOf(name, policy[name], WORDS)
+    if (said[name] !== undefined) requireOneOf(name, said[name], WORDS)
   }
   for (const name of ['onFirstUse', 'onChanged', 'vouches'] as const) {
-    if (policy[name] !== undefined) requireFunction(name, policy[name])
+    if (said[name] !== undefined) requireFunction(name, said[name])
   }
+  return changed === undefined ? said : { ...said, changed: saidOfChanged(changed) }
+}
+
+/** @internal Checks a policy and fills in the defaults. */
+export function settlePolicy(policy: TofuPolicy = {}): SettledPolicy {
+  const said = checkedPolicy(policy)
   return {
-    ...policy,
-    firstUse: policy.firstUse ?? (policy.onFirstUse === undefined ? 'accept' : 'ask'),
-    renewed: policy.renewed ?? 'accept',
-    rotated: policy.rotated ?? 'accept',
-    changed: { pinned_expired: 'ask', authority_vouched: 'ask', early: 'refuse', ...saidOfChanged(policy.changed) },
+    ...said,
+    firstUse: said.firstUse ?? (said.onFirstUse === undefined ? 'accept' : 'ask'),
+    renewed: said.renewed ?? 'accept',
+    rotated: said.rotated ?? 'accept',
+    changed: { pinned_expired: 'ask', authority_vouched: 'ask', early: 'refuse', ...said.changed },
   }
 }
 
 /** What a policy says of each reason. */
-function saidOfChanged(changed: TofuPolicy['changed']): ChangedPolicy {
+function saidOfChanged(changed: NonNullable<TofuPolicy['changed']>): ChangedPolicy {
   if (typeof changed !== 'object' || changed === null) {
-    if (changed === undefined) return {}
     requireOneOf('changed', changed, ['ask', 'refuse'])
     return { pinned_expired: changed, authority_vouched: changed, early: changed }
   }
-  requireOptions('changed', changed, ['pinned_expired', 'authority_vouched', 'early'])
-  const said = withoutUndefined(changed)
+  requireOptions('changed', changed, CHANGED_FIELDS)
+  const said = whatIsSaid(changed, CHANGED_FIELDS)
   const { pinned_expired, authority_vouched, early } = said
   if (pinned_expired !== undefined) requireOneOf('changed.pinned_expired', pinned_expired, WORDS)
   if (authority_vouched !== undefined) requireOneOf('changed.authority_vouched', authority_vouched, WORDS)
@@ -112,15 +123,20 @@ const WORDS = ['accept', 'ask', 'refuse'] as const satisfies PolicyWord[]
  * @internal One policy over another. A callback that asks replaces the word that accepts without asking. A field that is
  * there but undefined says nothing: it must not undo a refusal of the policy below.
  */
-export function mergePolicies(base: TofuPolicy, over: TofuPolicy): SettledPolicy {
-  requireOptions('policy', over, POLICY_FIELDS)
-  const asks = over.onFirstUse !== undefined && over.firstUse === undefined && base.firstUse === 'accept'
-  const changed = { ...saidOfChanged(base.changed), ...saidOfChanged(over.changed) }
-  return settlePolicy({ ...base, ...withoutUndefined(over), ...(asks ? { firstUse: 'ask' } : {}), changed })
+export function mergePolicies(base: CheckedPolicy, over: TofuPolicy): SettledPolicy {
+  const said = checkedPolicy(over)
+  const asks = said.onFirstUse !== undefined && said.firstUse === undefined && base.firstUse === 'accept'
+  const changed = { ...base.changed, ...said.changed }
+  return settlePolicy({ ...base, ...said, ...(asks ? { firstUse: 'ask' } : {}), changed })
 }
 
-function withoutUndefined<T extends object>(options: T): T {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
+/**
+ * @internal The fields that are not undefined, read once each. By name, because spreading passes over what is inherited,
+ * such as the methods of a class: with a callback that asks would go that anybody is asked.
+ */
+export function whatIsSaid<T extends object>(options: T, names: readonly (keyof T)[]): T {
+  const said = names.map((name) => [name, options[name]] as const).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(said) as T
 }
 
 const POLICY_FIELDS = [
@@ -132,3 +148,9 @@ const POLICY_FIELDS = [
   'onChanged',
   'vouches',
 ] as const satisfies readonly (keyof TofuPolicy)[]
+
+const CHANGED_FIELDS = [
+  'pinned_expired',
+  'authority_vouched',
+  'early',
+] as const satisfies readonly (keyof ChangedPolicy)[]

@@ -6,7 +6,8 @@
 // and at other times; what is no word of this very server for a key of its own, now, does not count:
 //
 //   1. The certificate names the host, as a DNS or IP name or, as the recipe has it, as common name.
-//   2. It is no mailbox of a Misfin server. Those are signed by the server's key and name its host; a UID tells them.
+//   2. It is no mailbox of a Misfin server and no identity of a client. Those are signed by the server's key too, and may name
+//      its host; a UID tells the former, and the purposes of the certificate the latter.
 //   3. The hash in the signature is one of which no two certificates with the same value can be made.
 //   4. It is within its dates, which are part of what was signed. An old word must not be good for ever.
 //   5. Its key was never pinned here before. A server that goes back to an older key, because the newer one was stolen,
@@ -22,6 +23,7 @@
 
 import type { KeyObject } from 'node:crypto'
 import type { Certificate } from '../certificate/certificate.ts'
+import { isForServers } from '../certificate/extensions.ts'
 import { type Fingerprint, publicKeyFingerprint } from '../certificate/fingerprint.ts'
 import { isCertificateValidForHostname } from '../certificate/hostname.ts'
 import { keyObjectOf } from '../certificate/public-key.ts'
@@ -91,6 +93,7 @@ function isForServer({ certificate, endpoint, now }: RotationQuestion): boolean 
   const { name, hash } = certificate.signatureAlgorithm
   if (!STRONG_HASHES.has(hash) && !HASHLESS.has(name)) return false
   if (certificate.subject.valuesOf('UID').length > 0 || certificate.validityAt(now) !== 'valid') return false
+  if (!isForServers(certificate.extendedKeyUsage)) return false
   return isCertificateValidForHostname(certificate, endpoint.host, { dangerouslyAllowCommonName: true })
 }
 

@@ -8,13 +8,13 @@
 //   printf 'tlacacoca known hosts 1\nsha256:<hex>\n2026-11-26T03:00:00.000Z\n' | openssl dgst -sha256 -verify …
 
 import { createHash, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { type Fingerprint, isFingerprint, publicKeyFingerprint } from '../certificate/fingerprint.ts'
 import { keyObjectOf, readPublicKeyInfo } from '../certificate/public-key.ts'
 import { SignatureError } from '../errors.ts'
-import { requireBoolean, requireOptions, requireString, show } from '../internal/arguments.ts'
-import { reading, readTextFile, writeFileAtomic } from '../internal/atomic-file.ts'
+import { requireBoolean, requireFunction, requireOptions, requireString, show } from '../internal/arguments.ts'
+import { writeFileAtomic } from '../internal/atomic-file.ts'
 import { type Clock, systemClock } from '../internal/clock.ts'
+import { SourceFile, unreadable } from './formats/source-file.ts'
 import type { Pin } from './pin.ts'
 
 /** How to sign a list. */
@@ -60,6 +60,7 @@ export async function signKnownHosts(path: string, options: SignListOptions): Pr
   const { privateKey, signaturePath = `${path}.sig`, overwrite = false, clock = systemClock } = options
   requireString('signaturePath', signaturePath)
   requireBoolean('overwrite', overwrite)
+  requireFunction('clock', clock)
   const spki = publicHalfOf(privateKey)
   const digest = await digestOf(path)
   const signedAt = new Date(clock()).toISOString()
@@ -96,7 +97,7 @@ export class VouchedList {
     }
     requireString('signature.name', name)
     requireString('signature.path', path)
-    const { digest, signedAt, spki, octets } = readSignature(path, await readTextFile(path, { maxBytes: MAX_BYTES }))
+    const { digest, signedAt, spki, octets } = readSignature(path, await textOf(path))
     const signer = publicKeyFingerprint(spki)
     if (signer !== signedBy) {
       throw new SignatureError('other_signer', `${path} was made by ${signer}, not by ${signedBy} (${show(name)})`)
@@ -161,10 +162,25 @@ function statement(digest: string, signedAt: string): Buffer {
 
 async function digestOf(path: string): Promise<string> {
   const hash = createHash('sha256')
-  await reading(path, async () => {
-    for await (const chunk of createReadStream(path)) hash.update(chunk)
-  })
+  const file = await SourceFile.open(path)
+  try {
+    for await (const chunk of file.chunks()) hash.update(chunk)
+    await file.requireUnchanged()
+  } finally {
+    await file.close()
+  }
   return hash.digest('hex')
+}
+
+/** A signature, which is a small ordinary file. */
+async function textOf(path: string): Promise<string> {
+  const file = await SourceFile.open(path)
+  try {
+    if (file.size > MAX_BYTES) throw unreadable(path, `is larger than ${MAX_BYTES} bytes, and no signature`)
+    return (await file.head(MAX_BYTES)).toString('utf8')
+  } finally {
+    await file.close()
+  }
 }
 
 function publicHalfOf(privateKey: KeyObject): Buffer {

@@ -18,7 +18,7 @@ import { openPins } from './open-pins.ts'
 import { defaultPinPath } from './paths.ts'
 import type { Pin, PinChange } from './pin.ts'
 import { type ClearedPins, type PinStore, type PurgedPins, SEEN_INTERVAL_MS } from './pin-store.ts'
-import { mergePolicies, settlePolicy, type TofuPolicy } from './policy.ts'
+import { type CheckedPolicy, checkedPolicy, mergePolicies, type TofuPolicy, whatIsSaid } from './policy.ts'
 import { type ExportOptions, exportToml, type ImportOptions, importToml } from './toml-exchange.ts'
 import { type AcceptedVerdict, KnownVisit, type Verdict } from './verdict.ts'
 import { verifierOver } from './verifier.ts'
@@ -83,18 +83,17 @@ export interface HostPage {
 export class TofuStore {
   readonly #store: PinStore
   readonly #clock: Clock
-  readonly #policy: TofuPolicy
+  readonly #policy: CheckedPolicy
   readonly #onEvent: ((event: TofuEvent) => void) | undefined
 
   /** A store over pins that are kept in any other way. Closing it closes them. */
   constructor(store: PinStore, options: TofuOptions = {}) {
-    requireOptions('options', options, ['policy', 'clock', 'onEvent'])
+    requireOptions('options', options, TOFU_FIELDS)
     if (options.clock !== undefined) requireFunction('clock', options.clock)
     if (options.onEvent !== undefined) requireFunction('onEvent', options.onEvent)
     this.#store = store
     this.#clock = options.clock ?? systemClock
-    settlePolicy(options.policy)
-    this.#policy = { ...options.policy }
+    this.#policy = checkedPolicy(options.policy)
     this.#onEvent = options.onEvent
   }
 
@@ -116,14 +115,14 @@ export class TofuStore {
    * await known.close()
    */
   static async open(options: TofuOpenOptions): Promise<TofuStore> {
-    requireOptions('options', options, ['path', 'appName', 'lockTimeoutMs', 'hashNames', 'policy', 'clock', 'onEvent'])
-    const { path, appName, lockTimeoutMs, hashNames = false, ...rest } = options
+    requireOptions('options', options, ['path', 'appName', 'lockTimeoutMs', 'hashNames', ...TOFU_FIELDS])
+    const { path, appName, lockTimeoutMs, hashNames = false } = options
     requireBoolean('hashNames', hashNames)
     if ((path === undefined) === (appName === undefined)) throw new TypeError('expected either "path" or "appName"')
     const file = path ?? defaultPinPath(appName ?? '')
     const pins = await openPins(file, { hashNames, ...(lockTimeoutMs === undefined ? {} : { lockTimeoutMs }) })
     try {
-      const opened = new TofuStore(pins.store, rest)
+      const opened = new TofuStore(pins.store, whatIsSaid<TofuOptions>(options, TOFU_FIELDS))
       if (pins.degraded !== null) opened.#emit({ kind: 'snapshot', path: pins.path, code: pins.degraded })
       return opened
     } catch (error) {
@@ -300,7 +299,8 @@ export class TofuStore {
 
   /**
    * Remembers the certificate or key that a known server says it will use next. To be called with what came over a
-   * verified connection only: when it is presented, the verdict is `rotated`.
+   * verified connection only: when it is presented, the verdict is `rotated`. It is forgotten when the certificate that was
+   * pinned loses its trust to one that it does not vouch for, or to none.
    *
    * @returns Whether it was recorded: not if nothing is pinned for the endpoint, or it is known or marked already.
    */
@@ -506,6 +506,8 @@ export class TofuStore {
     }
   }
 }
+
+const TOFU_FIELDS = ['policy', 'clock', 'onEvent'] as const satisfies readonly (keyof TofuOptions)[]
 
 const DAY_MS = 86_400_000
 

@@ -8,7 +8,7 @@ import type { Fingerprint } from '../certificate/fingerprint.ts'
 import { CertificateChangedError, NotTrustedError, StoreError } from '../errors.ts'
 import type { Clock } from '../internal/clock.ts'
 import type { Endpoint } from '../names/endpoint.ts'
-import { materialOf, pinFor, seenMaterialOf } from './new-pin.ts'
+import { materialOf, pinFor, seenMaterialOf, voidAnnouncements } from './new-pin.ts'
 import { isLive, type Pin } from './pin.ts'
 import { type PinStore, SEEN_INTERVAL_MS } from './pin-store.ts'
 import type { SettledPolicy } from './policy.ts'
@@ -178,9 +178,12 @@ async function record(context: VisitContext, situation: AcceptedSituation, decid
   const pin = pinFor(certificate, { subject, now, state, source: kind, among: pins })
   const retired = pins.filter((each) => isRetiredBy(verdict, each)).map((each): Pin => ({ ...each, state: 'replaced' }))
   // An announcement that came true has done its work, whether it named the certificate or the key.
-  const remove = pins.filter((each) => each.state === 'announced' && each.digest === pin.keyDigest)
+  const fulfilled = pins.filter((each) => each.state === 'announced' && each.digest === pin.keyDigest)
+  const isVouchedFor = kind === 'renewed' || kind === 'rotated'
+  const gone = [...fulfilled, ...voidAnnouncements(pins, () => isVouchedFor)].map((each) => each.digest)
+  const remove = [...new Set(gone)].filter((digest) => digest !== pin.digest)
   return context.store.update({
-    changes: [{ subject, expect: pins, put: [...retired, pin], remove: remove.map((each) => each.digest) }],
+    changes: [{ subject, expect: pins, put: [...retired, pin], remove }],
     log: [{ at: now, subject, cause: kind, old, new: pin.digest, decidedBy }],
     remember: [materialOf(certificate)],
   })

@@ -9,7 +9,11 @@ import { createProgram } from '../../src/cli/program.ts'
 import { quietIo, runCli } from '../support/cli.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
-const has = (shell: string): boolean => spawnSync(shell, ['-c', 'exit 0']).status === 0
+function has(shell: string): boolean {
+  if (spawnSync(shell, ['-c', 'exit 0']).status === 0) return true
+  console.warn(`not tested in ${shell}: it is not installed`)
+  return false
+}
 const tree = completionTree(createProgram(new Cli(quietIo()), '1.0.0', groups))
 
 /** The script of a shell, in a file. */

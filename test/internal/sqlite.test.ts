@@ -1,6 +1,7 @@
 import {
   chmodSync,
   lstatSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   statSync,
@@ -241,18 +242,33 @@ describe('migration', () => {
     expect(notes(await open(`${path}.v1-backup`))).toEqual(['kept', 'in the log'])
   })
 
-  it('does not write over a copy that is there, nor through a link', async () => {
-    for (const place of [
-      (name: string) => writeFileSync(name, 'mine'),
-      (name: string) => symlinkSync('nowhere', name),
-    ]) {
-      const path = await existing()
-      place(`${path}.v1-backup`)
-      expect(notes(await open(path, NEXT))).toEqual(['kept'])
-      if (lstatSync(`${path}.v1-backup`).isSymbolicLink())
-        expect(readdirSync(join(path, '..'))).not.toContain('nowhere')
-      else expect(readFileSync(`${path}.v1-backup`, 'utf8')).toBe('mine')
-    }
+  it('leaves a copy that is there as it is', async () => {
+    const path = await existing()
+    const backup = `${path}.v1-backup`
+    const copy = await open(backup)
+    await copy.write(() => copy.db.exec("INSERT INTO note(text) VALUES ('first time')"))
+    copy.close()
+    expect(notes(await open(path, NEXT))).toEqual(['kept'])
+    expect(notes(await open(backup))).toEqual(['first time'])
+  })
+
+  it.each([
+    ['another file', (name: string) => writeFileSync(name, 'mine')],
+    ['a database of another version', (name: string) => new SQLite(name).exec('CREATE TABLE other(a)').close()],
+    ['a folder', (name: string) => mkdirSync(name)],
+    ['a link that leads nowhere', (name: string) => symlinkSync('nowhere', name)],
+  ])('does not happen without a copy: %s is in the way, and stays', async (_, place) => {
+    const path = await existing()
+    const backup = `${path}.v1-backup`
+    place(backup)
+    const before = lstatSync(backup)
+    await expect(open(path, NEXT)).rejects.toMatchObject({
+      code: 'ERR_TLACACOCA_STORE_FAILED',
+      message: expect.stringContaining(backup),
+    })
+    expect(lstatSync(backup)).toMatchObject({ ino: before.ino, size: before.size, mtimeMs: before.mtimeMs })
+    expect(readdirSync(join(path, '..'))).not.toContain('nowhere')
+    expect((await open(path)).db.pragma('user_version', { simple: true })).toBe(1)
   })
 
   it('makes no copy of a new database, nor where there is nothing to migrate', async () => {

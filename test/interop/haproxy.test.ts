@@ -1,7 +1,7 @@
 // HAProxy, the program whose authors made the PROXY protocol, in front of our servers. Clients come to it by IPv6 and it
 // comes to us by IPv4, so that the two cannot be taken for one another.
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect as connectTcp, createServer as createTcpServer } from 'node:net'
@@ -19,11 +19,11 @@ import {
   readRequest,
 } from 'tlacacoca'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { hasProgram } from '../support/field-program.ts'
 import { forgeCertificate } from '../support/forged-certificates.ts'
 import { listening } from '../support/tls-server.ts'
 
-const hasHaproxy = spawnSync('haproxy', ['-v']).status === 0
-if (!hasHaproxy) console.warn('not tested with HAProxy: there is no `haproxy` here')
+const hasHaproxy = hasProgram('haproxy', ['-v'])
 
 // What stands behind `server s address:port` in its configuration.
 const MODES = {

@@ -1,8 +1,13 @@
-import { describe, expect, it } from 'vitest'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { describe, expect, it, vi } from 'vitest'
 import { doInSlices } from '../../src/internal/slices.ts'
 import { AccessControl } from '../../src/middleware/access-control.ts'
 import { parseAddressList } from '../../src/middleware/address-list.ts'
 import { AddressTable } from '../../src/middleware/address-table.ts'
+import { BanList } from '../../src/middleware/ban-list.ts'
+import { ConnectionLimiter } from '../../src/middleware/connection-limiter.ts'
+import { RateLimiter } from '../../src/middleware/rate-limiter.ts'
 import { parseClientAddress } from '../../src/names/client-address.ts'
 import { request, untyped } from './requests.ts'
 
@@ -66,6 +71,17 @@ describe('several lists', () => {
     expect(ruleFor(guard, '203.0.113.7')).toBe('yes, undefined')
     expect(ruleFor(guard, '2001:db8::9')).toBe('no, denyList list: 2001:db8::/48')
   })
+})
+
+it('exempts from limits and bans whom a list holds that was read from text', () => {
+  const exempt = parseAddressList('192.0.2.1 - 192.0.2.6\n')
+  const mine = parseClientAddress('192.0.2.5')
+  expect(new BanList({ exempt }).ban(mine, 60)).toBe(0)
+  const connections = new ConnectionLimiter({ exempt, maxTotal: 1 })
+  for (let i = 0; i < 3; i++) expect(connections.opened(mine).accept).toBe(true)
+  const limiter = new RateLimiter({ exempt, capacity: 1 })
+  for (let i = 0; i < 3; i++) expect(limiter.decide(request({ from: '192.0.2.5' })).allowed).toBe(true)
+  expect(new BanList({ exempt }).ban(parseClientAddress('192.0.2.7'), 60)).toBe(60)
 })
 
 describe('temporary entries', () => {
@@ -212,10 +228,26 @@ describe('replace', () => {
       expect(access.replace({ denyList: ['nonsense'] })).rejects.toThrow(),
       access.replace({ denyList: ['192.0.2.2'] }).then(() => order.push(3)),
     ])
-    expect(order).toEqual([1, 2, 3])
+    // A small one does not wait for a large one, and the large one, late, does not come back.
+    expect(order).toEqual([2, 3, 1])
     expect(ruleFor(access, '192.0.2.2')).toBe('no, denyList: 192.0.2.2')
     expect(ruleFor(access, '192.0.2.1')).toBe('yes, undefined')
     expect(ruleFor(access, '10.1.1.1')).toBe('yes, undefined')
+  })
+
+  it('keeps nothing of rules that do not hold any more', async () => {
+    const access = new AccessControl()
+    const list = parseAddressList(Array.from({ length: 20_000 }, (_, i) => `10.${i >>> 8}.${i & 255}.0/24`).join('\n'))
+    const bytes = (): number => {
+      collectGarbage()
+      return process.memoryUsage().arrayBuffers
+    }
+    await access.replace({ denyList: list })
+    const before = bytes()
+    for (let i = 0; i < 100; i++) await access.replace({ denyList: list })
+    // A hundred tables are some 40 MB.
+    await vi.waitFor(() => expect(bytes() - before).toBeLessThan(5e6))
+    expect(ruleFor(access, '10.1.1.1')).toBe('no, denyList: 10.1.1.0/24')
   })
 
   it('lets others have their turn while it reads a large list, and answers them by the old rules', async () => {
@@ -262,3 +294,6 @@ describe('a table of a million mixed rules', () => {
     expect(covered.byteLength).toBeLessThan(600)
   })
 })
+
+setFlagsFromString('--expose-gc')
+const collectGarbage: () => void = runInNewContext('gc')

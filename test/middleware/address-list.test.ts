@@ -105,6 +105,9 @@ describe('an address list', () => {
     expect(refusal(() => parseAddressList('::1\n', { minEntries: 2 })).problems).toEqual([])
     expect(refusal(() => parseAddressList('::1\n::2\n::3', { maxEntries: 2 })).message).toContain('more than 2 entries')
     expect(parseAddressList('::1\n::2', { maxEntries: 2 }).size).toBe(2)
+    // A span is as much as the blocks that it is made of: four of them here.
+    expect(parseAddressList('192.0.2.1 - 192.0.2.6', { maxEntries: 4 }).size).toBe(1)
+    expect(refusal(() => parseAddressList('192.0.2.1 - 192.0.2.6', { maxEntries: 3 })).message).toContain('more than 3')
   })
 
   it('is refused as misuse with options that are none', async () => {
@@ -138,6 +141,17 @@ describe('an address list', () => {
     const bytes = lines.join('').length
     await truncate(path, bytes - 4)
     await expect(loadAddressList(path)).rejects.toMatchObject({ problems: [{ line: 40_000, column: 1 }] })
+  })
+
+  it('lets others have their turn while it reads a file of nothing but long spans', async () => {
+    const path = join(await temporaryFolder(), 'spans.txt')
+    const lines = 3000
+    await writeFile(path, '::1-fffe:ffff:ffff:ffff:ffff:ffff:ffff:fffe\n'.repeat(lines))
+    let turns = 0
+    const watch = setInterval(() => turns++, 0)
+    expect((await loadAddressList(path)).size).toBe(lines)
+    clearInterval(watch)
+    expect(turns).toBeGreaterThan(4)
   })
 
   it('does not take a file into memory that has no lines', async () => {

@@ -197,6 +197,19 @@ describe('listeners', () => {
     expect(decisions.every((decision) => decision.request === req && decision.durationMs >= 0)).toBe(true)
   })
 
+  it('hear of the rule that decided, also where it is worked out only when it is read', () => {
+    const decisions: ChainDecision<DenialReason>[] = []
+    const access = new AccessControl({ denyList: ['192.0.2.0/24'] })
+    const chain = new MiddlewareChain([access], { onDecision: (decision) => decisions.push(decision) })
+    chain.decide(request({ from: '192.0.2.1' }))
+    chain.decide(request({ from: '203.0.113.1' }))
+    const rule = 'denyList: 192.0.2.0/24'
+    expect(decisions.map(({ rule, result }) => ({ rule, result }))).toEqual([
+      { rule, result: { allowed: false, denialReason: 'access_denied', rule } },
+      { rule: null, result: { allowed: true } },
+    ])
+  })
+
   it('hear what a member threw, and the result has it as its cause', async () => {
     const heard: unknown[] = []
     const chain = new MiddlewareChain([yes, throwing], {

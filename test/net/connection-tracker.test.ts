@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { Socket } from 'node:net'
 import { expect, it, vi } from 'vitest'
+import type { ConnectionGuard } from '../../src/net/connection-guard.ts'
 import { type Client, ConnectionTracker } from '../../src/net/connection-tracker.ts'
 import { textHeader } from '../support/proxy-headers.ts'
 
@@ -106,6 +107,30 @@ it('gives the place of one that is refused free at once', () => {
     expect(each.size).toBe(0)
   }
   expect(refusals).toEqual(['guard', 'guard', 'guard'])
+})
+
+it('reports a guard that answers with promises, accepts nobody on account of one, and lets none crash the process', async () => {
+  const onError = vi.fn()
+  const late = async (): Promise<never> => {
+    throw new Error('too late')
+  }
+  const guards: ConnectionGuard[] = [
+    { opened: () => ({ accept: true }), closed: late },
+    // As a program without types may do.
+    { opened: late as () => never },
+  ]
+  const tracker = new ConnectionTracker({ onError, guards })
+  const socket = socketFrom('192.0.2.1')
+  const begin = vi.fn()
+  tracker.admit(socket, begin)
+  await once(socket, 'close')
+  expect(begin).not.toHaveBeenCalled()
+  await vi.waitFor(() => expect(onError).toHaveBeenCalledTimes(3))
+  expect(onError.mock.calls.map(([error]) => error.message)).toEqual([
+    'a guard must answer at once, and not with a promise',
+    'too late',
+    'too late',
+  ])
 })
 
 it('leaves no failure of a socket to crash the process', async () => {

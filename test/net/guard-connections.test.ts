@@ -24,6 +24,7 @@ const nobody = { opened: () => ({ accept: false }) }
 const running: GuardedConnections[] = []
 const clients: Socket[] = []
 afterEach(async () => {
+  vi.useRealTimers()
   for (const client of clients.splice(0)) client.destroy()
   await Promise.all(running.splice(0).map((guarded) => guarded.close({ graceMs: 0 })))
 })
@@ -212,9 +213,11 @@ describe('a guarded server of node:tls', () => {
   })
 
   it('has no deadline once the handshake is done', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const server = createTlsServer({ cert: site.certPem, key: site.keyPem }, (socket) => {
       socket.on('error', () => {})
-      setTimeout(() => socket.end('late'), 600)
+      vi.advanceTimersByTime(60_000)
+      setImmediate(() => socket.end('late'))
     })
     const { port } = await start(server, { handshakeTimeoutMs: 400 })
     expect((await visit(port)).text).toBe('late')

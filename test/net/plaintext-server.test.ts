@@ -282,7 +282,7 @@ describe('guards', () => {
     ],
     ['answers nothing', () => undefined, 1],
     ['answers true', () => true, 0],
-    ['answers with a promise', async () => ({ accept: true }), 0],
+    ['answers with a promise', async () => ({ accept: true }), 1],
     ['answers with something that is only like true', () => ({ accept: 1 }), 0],
   ])('that %s have refused', async (_, opened, reports) => {
     const onError = vi.fn()

@@ -3,13 +3,13 @@
 
 import { execFileSync, spawn } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { PGlite } from '@electric-sql/pglite'
 import pg from 'pg'
 import { createPostgresSchema, type PostgresClient } from '../../src/postgres/index.ts'
+import { freePorts } from '../support/free-ports.ts'
 
 /** Something that runs PostgreSQL. */
 export interface Engine {
@@ -71,14 +71,32 @@ export class Server implements Engine {
 
   static async start(): Promise<Server> {
     if (programs === null) throw new Error('PostgreSQL is not installed')
-    const folder = mkdtempSync(join(tmpdir(), 'tlacacoca-postgres-'))
-    chmodSync(folder, 0o700)
-    if (isRoot) execFileSync('chown', ['postgres:', folder])
+    const folder = newFolder()
     const initdb = [join(programs, 'initdb'), '-D', join(folder, 'data'), '-A', 'trust', '-U', 'test', '-E', 'UTF8']
     run([...initdb, '--locale=C', '--no-sync'])
-    const server = new Server(folder, await freePort())
+    const [port = 0] = await freePorts(1)
+    const server = new Server(folder, port)
     await server.begin()
     return server
+  }
+
+  /** A server that follows this one, and without which this one answers no change from now on. */
+  async standby(): Promise<Server> {
+    const folder = newFolder()
+    const from = ['-h', this.address.host, '-p', String(this.port), '-U', this.address.user]
+    const copy = [join(programs ?? '', 'pg_basebackup'), ...from, '-D', join(folder, 'data')]
+    run([...copy, '--write-recovery-conf', '--checkpoint=fast', '--no-sync'])
+    const [port = 0] = await freePorts(1)
+    const standby = new Server(folder, port)
+    await standby.begin()
+    await this.client.query(`ALTER SYSTEM SET synchronous_standby_names = '*'`)
+    await this.client.query('SELECT pg_reload_conf()')
+    for (let tries = 0; tries < 300; tries++) {
+      const { rows } = await this.client.query('SELECT sync_state FROM pg_stat_replication')
+      if (rows[0]?.sync_state === 'sync') return standby
+      await pause(100)
+    }
+    throw new Error('the standby does not follow')
   }
 
   get client(): pg.Pool {
@@ -161,16 +179,14 @@ export class Server implements Engine {
   }
 }
 
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tlacacoca-postgres-'))
+  chmodSync(folder, 0o700)
+  if (isRoot) execFileSync('chown', ['postgres:', folder])
+  return folder
+}
+
 function run(command: readonly string[]): void {
   const [program = '', ...args] = [...asOther, ...command]
   execFileSync(program, args, { stdio: ['ignore', 'ignore', 'pipe'], cwd: '/' })
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }

@@ -204,12 +204,9 @@ describe.skipIf(noServer)('with a server that', () => {
       await users.register(registration('ana'))
       expect((await limits.consume('one key', ONE_KEY, 1)).remaining).toBeCloseTo(99, 3)
       wire.stall()
-      const started = performance.now()
       await expect(limits.consume('one key', ONE_KEY, 1)).rejects.toThrow('did not answer within 700 ms')
-      expect(performance.now() - started).toBeLessThan(2000)
       await expect(users.find(marks('ana'), NOW)).rejects.toThrow('did not answer within 1500 ms')
       await expect(users.register(registration('bo'))).rejects.toMatchObject({ code: 'ERR_TLACACOCA_STORE_FAILED' })
-      expect(performance.now() - started).toBeLessThan(8000)
       wire.resume()
       expect((await users.find(marks('ana'), NOW)).matches[0]?.user.id).toBe('ana')
       expect((await users.find(marks('carl'), NOW)).matches).toEqual([])
@@ -294,6 +291,48 @@ describe.skipIf(noServer)('with a server that', () => {
       other.release(true)
     }
   })
+})
+
+describe.skipIf(noServer)('a standby that replicates synchronously', () => {
+  it('takes over all registrations and revocations that were answered, and no limits', async () => {
+    const primary = await Server.start()
+    onTestFinished(() => primary.close())
+    const { schema } = await newSchema(primary.client)
+    const standby = await primary.standby()
+    onTestFinished(() => standby.close())
+    const users = await PostgresIdentityStore.open(primary.pool({ max: 4 }), { schema })
+    const registry = new IdentityRegistry(users, { origin: 'example.org:1965' })
+    const [own, stolen] = [fakePeer(issue({ subject: 'own' }).certificate), fakePeer(issue({}).certificate)]
+    await registry.register(own, { handle: 'ana' })
+    const { credential } = await registry.redeemLinkCode(stolen, (await registry.createLinkCode(own)).code)
+    const limits = await PostgresRateLimitStore.open(primary.client, { schema, timeoutMs: 10_000 })
+    expect((await limits.consume('key', ONE_KEY, 100)).allowed).toBe(true)
+    const linked: string[] = []
+    const lanes = Array.from({ length: 4 }, async (_, lane) => {
+      for (let n = 0; ; n++) {
+        const name = `${lane} ${n}`
+        if ((await outcomeOf(async () => users.register(registration(name)))) !== 'linked') return
+        linked.push(name)
+      }
+    })
+    while (linked.length < 40) await new Promise((resolve) => setImmediate(resolve))
+    await registry.revoke(own, credential.id)
+    await primary.crash()
+    await Promise.all(lanes)
+    await standby.client.query('SELECT pg_promote()')
+
+    const successor = await PostgresIdentityStore.open(standby.client, { schema })
+    for (const name of linked) {
+      expect((await successor.find(marks(name), NOW)).matches).toHaveLength(1)
+      expect((await successor.register(registration(name))).kind).toBe('already_linked')
+    }
+    const registryAfter = new IdentityRegistry(successor, { origin: 'example.org:1965' })
+    expect(await registryAfter.resolve(own)).toMatchObject({ kind: 'known' })
+    expect(await registryAfter.resolve(stolen)).toMatchObject({ kind: 'refused', reason: 'revoked' })
+    const limitsAfter = await PostgresRateLimitStore.open(standby.client, { schema, timeoutMs: 10_000 })
+    expect((await limitsAfter.consume('key', ONE_KEY, 100)).allowed).toBe(true)
+    expect((await limitsAfter.consume('key', ONE_KEY, 1)).allowed).toBe(false)
+  }, 120_000)
 })
 
 async function outcomeOf(act: () => Promise<{ readonly kind: string }>): Promise<string> {

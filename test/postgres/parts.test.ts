@@ -1,8 +1,9 @@
+import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { StoreError } from '../../src/errors.ts'
-import type { PostgresPool } from '../../src/postgres/client.ts'
-import { Database, type Row } from '../../src/postgres/database.ts'
+import type { PostgresEmbedded, PostgresPool } from '../../src/postgres/client.ts'
+import { Database, type Row, type Statements } from '../../src/postgres/database.ts'
 import { postgresFailure } from '../../src/postgres/failure.ts'
 import { Replay } from '../../src/postgres/replay.ts'
 import { decoded, encoded } from '../../src/postgres/text.ts'
@@ -104,18 +105,20 @@ describe('failures', () => {
     ['ECONNREFUSED', 'FAILED'],
     ['', 'FAILED'],
   ])('with the code %j are %s', (code, ours) => {
-    const cause = Object.assign(new Error('secret detail'), { code })
+    const { message, stack } = new Error('said by the server')
+    const hidden = { detail: 'Key (x)=(hush)', where: 'hush', query: 'hush', params: ['hush'] }
+    const cause = Object.assign(new Error(message), { stack, code, ...hidden })
     const failure = postgresFailure(cause, 'pin store')
     expect(failure.code).toBe(`ERR_TLACACOCA_STORE_${ours}`)
-    expect(failure.cause).toBe(cause)
-    // What the server says may quote values.
-    expect(failure.message).not.toContain('secret')
+    expect(failure.message).not.toContain(message)
+    expect(failure.cause).toMatchObject({ message, stack, code })
+    expect(inspect(failure, { depth: 9 })).not.toContain('hush')
   })
 })
 
 describe('connections', () => {
   /** A pool of one connection, which answers as it is told. */
-  function pool(answer: (text: string) => Promise<{ rows: unknown[] }>) {
+  function pool(answer: (text: string) => Promise<{ rows: unknown[] }>, more: object = {}) {
     const asked: string[] = []
     const released: (Error | boolean | undefined)[] = []
     const query = (text: string): Promise<{ rows: unknown[] }> => {
@@ -125,6 +128,7 @@ describe('connections', () => {
     const client: PostgresPool = {
       query,
       connect: async () => ({ query, release: (error) => released.push(error) }),
+      ...more,
     }
     return { asked, released, database: new Database(client, { name: 'x', schema: 'x', timeoutMs: 50 }) }
   }
@@ -144,6 +148,14 @@ describe('connections', () => {
     await expect(database.write(({ query }) => query('slow'))).rejects.toThrow('did not answer within 50 ms')
     expect(asked).toEqual(['BEGIN', 'slow'])
     expect(released).toEqual([expect.any(StoreError)])
+  })
+
+  it('of a pool that has transactions of its own are taken all the same, with the lock', async () => {
+    const { asked, database } = pool(async () => ({ rows: [] }), {
+      transaction: async () => Promise.reject(new Error('without the lock')),
+    })
+    expect(await database.write(async () => 'done')).toBe('done')
+    expect(asked).toEqual(['BEGIN', 'COMMIT'])
   })
 
   it('whose transaction cannot be ended are closed', async () => {
@@ -178,5 +190,41 @@ describe('connections', () => {
     come()
     await new Promise((resolve) => setImmediate(resolve))
     expect(released).toEqual([undefined])
+  })
+})
+
+describe('an embedded database', () => {
+  // What is in this process answers before any timer can run.
+  it.each([
+    { what: 'asks for more', more: true },
+    { what: 'is done', more: false },
+  ])('undoes what $what after its time', async ({ more }) => {
+    const asked: string[] = []
+    const ends: string[] = []
+    const query = async (text: string): Promise<{ rows: unknown[] }> => {
+      asked.push(text)
+      return { rows: [] }
+    }
+    const client: PostgresEmbedded = {
+      query,
+      async transaction(work) {
+        try {
+          const result = await work({ query })
+          ends.push('done')
+          return result
+        } catch (error) {
+          ends.push('undone')
+          throw error
+        }
+      },
+    }
+    const database = new Database(client, { name: 'x', schema: 'x', timeoutMs: 10 })
+    const work = async (statements: Statements): Promise<void> => {
+      await statements.query('first')
+      for (const end = performance.now() + 10; performance.now() <= end; );
+      if (more) await statements.query('second')
+    }
+    await expect(database.write(work)).rejects.toThrow('did not answer within 10 ms')
+    expect([asked, ends]).toEqual([['first'], ['undone']])
   })
 })

@@ -1,6 +1,7 @@
 import { PGlite } from '@electric-sql/pglite'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { PostgresRateLimitStore } from '../../src/postgres/index.ts'
+import { MIGRATIONS } from '../../src/postgres/migrations.ts'
 import { newSchema } from './engine.ts'
 
 let client: PGlite
@@ -59,3 +60,15 @@ it('keeps no text of a key', async () => {
   expect(Buffer.from(row.slice(4, 108), 'hex').toString('latin1')).not.toContain('192')
   await remove()
 })
+
+it.each([null, undefined, Number.NaN, 'x'])(
+  'does not take a bucket for full of which a client says that %s is used',
+  async (used) => {
+    const rows = [{ name: 'schema_version', version: MIGRATIONS.length, used }]
+    const query = async (): Promise<{ rows: unknown[] }> => ({ rows })
+    const store = await PostgresRateLimitStore.open({ query, connect: async () => ({ query, release() {} }) })
+    for (const method of ['consume', 'peek'] as const) {
+      expect(await store[method]('key', SLOW, 1)).toMatchObject({ allowed: false, remaining: 0 })
+    }
+  },
+)

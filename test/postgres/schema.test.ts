@@ -93,7 +93,16 @@ describe('the schema', () => {
   })
 
   it('takes a pool or an embedded database, and no single connection, which calls would share', async () => {
-    for (const wrong of [new pg.Client(), null, undefined, {}, 'postgres://localhost', { query() {} }]) {
+    const transaction = (): void => {}
+    for (const wrong of [
+      new pg.Client(),
+      Object.assign(new pg.Client(), { transaction }),
+      null,
+      undefined,
+      {},
+      'postgres://localhost',
+      { query() {} },
+    ]) {
       await expect(createPostgresSchema(wrong as never)).rejects.toThrow('"client" expected a Pool of pg, a PGlite')
     }
   })
@@ -168,6 +177,67 @@ describe.skipIf(noServer)('on a server', () => {
     await expect(createPostgresSchema(pool, { schema: 'another' })).rejects.toThrow('no right to it (42501)')
     await remove()
     await server.client.query('DROP ROLE web')
+  })
+
+  // CVE-2018-1058: what fits better than the server's own function is preferred, if the search path leads there.
+  it('no function or operator of somebody else is called', async () => {
+    const { schema, remove } = await newSchema(server.client)
+    const traps = `CREATE SCHEMA theirs; CREATE TABLE theirs.caught(what text);
+      CREATE FUNCTION theirs.times(numeric, integer) RETURNS numeric LANGUAGE plpgsql AS $$
+        BEGIN INSERT INTO theirs.caught VALUES ('*'); RETURN 0; END $$;
+      CREATE OPERATOR theirs.* (LEFTARG = numeric, RIGHTARG = integer, FUNCTION = theirs.times);
+      CREATE FUNCTION theirs.counted(bigint, text) RETURNS bigint LANGUAGE plpgsql AS $$
+        BEGIN INSERT INTO theirs.caught VALUES ('count'); RETURN 0; END $$;
+      CREATE AGGREGATE theirs.count(text) (SFUNC = theirs.counted, STYPE = bigint, INITCOND = '0');
+      CREATE FUNCTION theirs.added(text, record) RETURNS text LANGUAGE plpgsql AS $$
+        BEGIN INSERT INTO theirs.caught VALUES ('json_agg'); RETURN '[]'; END $$;
+      CREATE AGGREGATE theirs.json_agg(record) (SFUNC = theirs.added, STYPE = text);
+      CREATE FUNCTION theirs.unnest(text[]) RETURNS SETOF text LANGUAGE plpgsql AS $$
+        BEGIN INSERT INTO theirs.caught VALUES ('unnest'); RETURN; END $$`
+    await server.client.query(traps)
+    const pool = server.pool({ options: '-c search_path=theirs' })
+    // Each trap works where somebody writes as one does.
+    await pool.query(`SELECT 1::numeric * 1, count(x.t), json_agg(x) FROM (SELECT 'a'::text AS t) AS x;
+      SELECT unnest('{a}'::text[])`)
+    const caught = async (): Promise<unknown[]> =>
+      (await server.client.query('DELETE FROM theirs.caught RETURNING what')).rows.map(({ what }) => what).sort()
+    expect(await caught()).toEqual(['*', 'count', 'json_agg', 'unnest'])
+
+    const limits = await PostgresRateLimitStore.open(pool, { schema, timeoutMs: 10_000 })
+    expect((await limits.consume('key', { capacity: 5, refillPerSecond: 0.001 }, 2)).allowed).toBe(true)
+    const users = await PostgresIdentityStore.open(pool, { schema })
+    const at = Date.parse('2030-06-01T12:00:00Z')
+    const known = {
+      id: 'x',
+      certificate: 'x',
+      publicKey: 'key',
+      fingerprint: null,
+      label: null,
+      notBefore: 0,
+      notAfter: at,
+    }
+    await users.register({ userId: 'ana', handle: null, credential: known, at })
+    expect((await users.find({ certificates: ['y'], publicKey: 'key' }, at)).sameKey).not.toBe(null)
+    await users.touch('ana', 20_000, [{ credentialId: 'x', day: 20_000, notAfter: at }])
+    const pins = await PostgresPinStore.open(pool, { schema })
+    await server.client.query(`INSERT INTO ${schema}.pin VALUES
+      ('example.org:1965', 'sha256:${'0'.repeat(64)}', 0, NULL, NULL, 1, 1, 1, NULL, NULL)`)
+    expect(await pins.list({ prefix: 'example' })).toHaveLength(1)
+    expect(await pins.clear(new Date(at))).toEqual({ subjects: 1, pins: 1, kept: 0 })
+    await pins.purge({ before: new Date(at), verified: false, at: new Date(at) })
+    expect(await caught()).toEqual([])
+    await remove()
+    await server.client.query('DROP SCHEMA theirs CASCADE')
+  })
+
+  it('a database that cannot keep every text is refused', async () => {
+    await server.client.query(`CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0`)
+    const pool = server.pool({ database: 'latin' })
+    await expect(createPostgresSchema(pool)).rejects.toMatchObject({
+      code: 'ERR_TLACACOCA_STORE_FAILED',
+      message: expect.stringContaining('"LATIN1"'),
+    })
+    expect((await pool.query(`SELECT 1 FROM pg_namespace WHERE nspname = 'tlacacoca'`)).rows).toEqual([])
   })
 
   it('a pool whose types are read in another way gives the same answers', async () => {

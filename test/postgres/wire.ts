@@ -1,6 +1,8 @@
 // Somebody on the way between a client and PostgreSQL, who cuts or holds up what the server says.
 
 import { connect, createServer, type Socket } from 'node:net'
+import { joinSockets } from '../support/relay.ts'
+import { listening } from '../support/tls-server.ts'
 
 export interface Wire {
   readonly port: number
@@ -21,15 +23,7 @@ export async function wireTo(target: number): Promise<Wire> {
   const server = createServer({ noDelay: true }, (client) => {
     const upstream = connect({ port: target, host: '127.0.0.1', noDelay: true })
     let isCut = false
-    for (const socket of [client, upstream]) {
-      sockets.add(socket)
-      socket.on('error', () => {})
-      socket.on('close', () => {
-        sockets.delete(socket)
-        client.destroy()
-        upstream.destroy()
-      })
-    }
+    joinSockets(client, upstream, sockets)
     client.on('data', (chunk) => {
       upstream.write(chunk)
       if (--messagesLeft > 0) return
@@ -43,11 +37,8 @@ export async function wireTo(target: number): Promise<Wire> {
       else client.write(chunk)
     })
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('no port')
   return {
-    port: address.port,
+    port: await listening(server),
     cutAfter(messages) {
       messagesLeft = messages
     },

@@ -7,12 +7,15 @@ import { Redis as IoValkey } from 'iovalkey'
 import { createClient } from 'redis'
 import { onTestFinished } from 'vitest'
 import type { RedisCommand } from '../../src/redis/index.ts'
+import { joinSockets } from '../support/relay.ts'
 import { listening } from '../support/tls-server.ts'
 import type { RedisServer } from './redis-server.ts'
 
 /** Who stands between the clients and Redis. */
 export interface Proxy {
   readonly port: number
+  /** Where new connections lead to. */
+  path: string
   /** By how many milliseconds each answer is late. Default 0. */
   delayMs: number
   /** From now on nothing comes back over the connections that there are, as if the way were broken. New ones work. */
@@ -25,16 +28,8 @@ export async function proxyTo(path: string): Promise<Proxy> {
   const sockets = new Set<Socket>()
   const silent = new Set<Socket>()
   const server = createServer({ noDelay: true }, (client) => {
-    const upstream = connect({ path })
-    for (const socket of [client, upstream]) {
-      sockets.add(socket)
-      socket.on('error', () => {})
-      socket.on('close', () => {
-        sockets.delete(socket)
-        client.destroy()
-        upstream.destroy()
-      })
-    }
+    const upstream = connect({ path: proxy.path })
+    joinSockets(client, upstream, sockets)
     client.on('data', (chunk) => upstream.write(chunk))
     upstream.on('data', (chunk) => {
       if (silent.has(client)) return
@@ -48,7 +43,7 @@ export async function proxyTo(path: string): Promise<Proxy> {
   const silence = (): void => {
     for (const socket of sockets) silent.add(socket)
   }
-  const proxy: Proxy = { port: await listening(server), delayMs: 0, silence, cut }
+  const proxy: Proxy = { port: await listening(server), path, delayMs: 0, silence, cut }
   onTestFinished(() => {
     cut()
     server.close()
@@ -61,6 +56,15 @@ export type Place = { readonly path: string } | { readonly port: number }
 
 /** How long a connection may be silent. Documented as ten times as much. */
 const SILENCE_MS = 450
+
+/** As we document it for `ioredis` and `iovalkey`. */
+const STRICT = {
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 0,
+  retryStrategy: () => 20,
+  connectTimeout: 1000,
+  socketTimeout: SILENCE_MS,
+}
 
 /** The clients that we document, by their packages, each set up as we document it. */
 export const CLIENTS = {
@@ -76,32 +80,14 @@ export const CLIENTS = {
     await client.connect()
     return { client, close: () => client.destroy() }
   },
-  async ioredis(place: Place) {
-    const client = new IoRedis({
-      ...place,
-      enableOfflineQueue: false,
-      maxRetriesPerRequest: 0,
-      retryStrategy: () => 20,
-      connectTimeout: 1000,
-      socketTimeout: SILENCE_MS,
-    })
-    client.on('error', () => {})
-    await once(client, 'ready')
-    return { client, close: () => client.disconnect() }
-  },
-  async iovalkey(place: Place) {
-    const client = new IoValkey({
-      ...place,
-      enableOfflineQueue: false,
-      maxRetriesPerRequest: 0,
-      retryStrategy: () => 20,
-      connectTimeout: 1000,
-      socketTimeout: SILENCE_MS,
-    })
-    client.on('error', () => {})
-    await once(client, 'ready')
-    return { client, close: () => client.disconnect() }
-  },
+  ioredis: (place: Place) => ready(new IoRedis({ ...place, ...STRICT })),
+  iovalkey: (place: Place) => ready(new IoValkey({ ...place, ...STRICT })),
+}
+
+async function ready<Client extends IoRedis | IoValkey>(client: Client) {
+  client.on('error', () => {})
+  await once(client, 'ready')
+  return { client, close: () => client.disconnect() }
 }
 
 export type ClientName = keyof typeof CLIENTS

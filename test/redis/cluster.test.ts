@@ -1,5 +1,3 @@
-import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { Redis as IoRedis, Cluster as IoRedisCluster } from 'ioredis'
 import { Cluster as IoValkeyCluster } from 'iovalkey'
 import { createCluster } from 'redis'
@@ -7,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import { BanList } from '../../src/middleware/ban-list.ts'
 import { parseClientAddress } from '../../src/names/client-address.ts'
 import { type RedisClient, RedisRateLimitStore, shareBans } from '../../src/redis/index.ts'
-import { listening } from '../support/tls-server.ts'
+import { freePorts } from '../support/free-ports.ts'
 import { haveRedis, RedisServer } from './redis-server.ts'
 
 // Redis Cluster: two nodes, each with half of the slots. A script that touched keys of both would fail.
@@ -20,17 +18,9 @@ interface Node {
 
 const nodes: Node[] = []
 
-/** Ports that nobody has now. Nodes of a cluster tell one another where they are, so a socket will not do. */
-async function freePorts(): Promise<[number, number]> {
-  const holders = [createServer(), createServer()]
-  const ports: number[] = []
-  for (const holder of holders) ports.push(await listening(holder))
-  for (const holder of holders) await once(holder.close(), 'close')
-  return [ports[0] ?? 0, ports[1] ?? 0]
-}
-
 async function startNode(): Promise<Node> {
-  const [port, busPort] = await freePorts()
+  // Nodes of a cluster tell one another where they are, so a socket will not do.
+  const [port = 0, busPort = 0] = await freePorts(2)
   const settings = { port, 'cluster-port': busPort, bind: '127.0.0.1', 'cluster-enabled': 'yes' }
   const texts = Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, String(value)]))
   return { server: await new RedisServer(texts).start(), port, busPort }

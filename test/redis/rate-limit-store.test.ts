@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
+import { inspect, isDeepStrictEqual } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { RateLimiter } from '../../src/middleware/rate-limiter.ts'
 import {
@@ -10,6 +11,7 @@ import {
   type RedisRateLimitStoreOptions,
 } from '../../src/redis/index.ts'
 import { request } from '../middleware/requests.ts'
+import { freePorts } from '../support/free-ports.ts'
 import { startChild } from '../support/run-child.ts'
 import { listening } from '../support/tls-server.ts'
 import { CLIENT_NAMES, clientOf, lookInto, proxyTo } from './clients.ts'
@@ -236,6 +238,34 @@ describe.runIf(haveRedis).each(CLIENT_NAMES)('while Redis is away, RedisRateLimi
     }
   })
 
+  it('goes on with a replica that takes over, and gives once more only what that had not heard of', async () => {
+    const [port = 0] = await freePorts(1)
+    const primary = await new RedisServer({ port: String(port), bind: '127.0.0.1' }).start()
+    const replica = await new RedisServer({ replicaof: `127.0.0.1 ${port}` }).start()
+    try {
+      const proxy = await proxyTo(primary.path)
+      const { store, admitted, kinds, back } = storeOver(await clientOf(name, { port: proxy.port }), { fleetSize: 5 })
+      const [beside, before] = [lookInto(replica), lookInto(primary)]
+      expect(await admitted(3)).toBe(3)
+      const known = await before.hgetall(store.keyOf('key'))
+      await vi.waitUntil(async () => isDeepStrictEqual(await beside.hgetall(store.keyOf('key')), known), {
+        timeout: 10_000,
+        interval: 5,
+      })
+      await beside.replicaof('NO', 'ONE')
+      expect(await admitted(4)).toBe(4)
+      await primary.kill()
+      expect(await admitted(20)).toBe(2)
+      proxy.path = replica.path
+      await back()
+      expect(await admitted(20)).toBe(7)
+      expect(kinds()).toEqual(['down', 'up'])
+    } finally {
+      await primary.remove()
+      await replica.remove()
+    }
+  })
+
   it('waits for no answer longer than it was told, and for none after the first, and leaves a dead connection', async () => {
     const proxy = await proxyTo(server.path)
     const client = await clientOf(name, { port: proxy.port })
@@ -301,6 +331,41 @@ describe.runIf(haveRedis)('RedisRateLimitStore, when Redis misbehaves,', () => {
     await lookInto(server).flushall()
     expect(await admitted(20)).toBe(10)
     expect(kinds()).toEqual([])
+  })
+
+  // What can only be read would be back with each question, and away again with the next request.
+  it.each([
+    { what: 'is a replica', fault: ['REPLICAOF', '127.0.0.1', '1'], end: ['REPLICAOF', 'NO', 'ONE'] },
+    {
+      what: 'has no memory left',
+      fault: ['CONFIG', 'SET', 'maxmemory', '1'],
+      end: ['CONFIG', 'SET', 'maxmemory', '0'],
+    },
+  ])('stays away as long as it $what, and takes nothing meanwhile', async ({ fault, end }) => {
+    const own = await new RedisServer().start()
+    try {
+      const admin = lookInto(own)
+      const { store, admitted, kinds, back } = storeOver(lookInto(own), { fleetSize: 5, retryMs: 1 })
+      expect(await admitted(3)).toBe(3)
+      const [verb = '', ...rest] = fault
+      await admin.call(verb, ...rest)
+      expect(await admitted(5)).toBe(2)
+      await vi.waitUntil(
+        async () => {
+          await store.consume('somebody else', SLOW, 1)
+          return store.counters.failed >= 8
+        },
+        { timeout: 10_000, interval: 2 },
+      )
+      expect([store.isUp, kinds()]).toEqual([false, ['down']])
+      const [last = '', ...others] = end
+      await admin.call(last, ...others)
+      await back()
+      expect(kinds()).toEqual(['down', 'up'])
+      expect(await admitted(20)).toBe(7)
+    } finally {
+      await own.remove()
+    }
   })
 
   it.each([
@@ -381,18 +446,18 @@ describe('RedisRateLimitStore over a client that', () => {
       throw new Error('no')
     }
     const { store } = storeOver(client, { retryMs: 1000, clock: () => time.ms })
-    const modes = (): (string | undefined)[] => asked.splice(0).map((command) => command.at(-1))
+    const costs = (): number[] => asked.splice(0).map((command) => Number(command.at(-3)))
     await store.consume('key', SLOW, 1)
-    expect(modes()).toEqual(['1'])
+    expect(costs()).toEqual([900_000])
     for (const [ms, expected] of [
       [999, []],
-      [1, ['0']],
+      [1, [0]],
       [999, []],
-      [1, ['0']],
+      [1, [0]],
     ] as const) {
       time.ms += ms
       for (let i = 0; i < 5; i++) await store.consume('key', SLOW, 1)
-      expect(modes()).toEqual(expected)
+      expect(costs()).toEqual(expected)
     }
   })
 
@@ -430,6 +495,19 @@ describe('RedisRateLimitStore over a client that', () => {
     }
     await storeOver(client).store.consume('key', SLOW, 1)
     expect(asked[0]).toBe('EVALSHA')
+  })
+
+  it('hangs what it was asked on its errors is not repeated', async () => {
+    const client: RedisClient = async (command) => {
+      const args = [...command, 'AUTH', 'hush']
+      throw Object.assign(new Error('no'), { code: 'ECONNRESET', command: { args }, lastNodeError: args })
+    }
+    const { store, events } = storeOver(client, { local: null })
+    const error = await store.consume('key', SLOW, 1).catch((failure) => failure)
+    expect(error).toMatchObject({ code: 'ERR_TLACACOCA_STORE_FAILED', cause: { message: 'no', code: 'ECONNRESET' } })
+    expect(events).toMatchObject([{ kind: 'down', error: { message: 'no', code: 'ECONNRESET' } }])
+    const shown = inspect([error, events], { depth: 9, showHidden: true })
+    expect(shown).not.toMatch(/hush|EVALSHA/)
   })
 
   it('throws in its listener changes nothing', async () => {

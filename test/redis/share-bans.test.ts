@@ -168,6 +168,35 @@ describe.runIf(haveRedis)('shareBans', () => {
     expect([a.left(who), b.left(who)]).toEqual([expected, expected])
   })
 
+  // Between what was read and its answer, something happened here: it comes later in Redis, but was not read.
+  it('goes by what is said here where others said the opposite just before', async () => {
+    const redis = lookInto(server)
+    const gate = { isShut: false, isReached: false, open: () => {} }
+    const client: RedisClient = async ([verb = '', ...args]) => {
+      const answer = await redis.call(verb, ...args)
+      if (!gate.isShut || !Array.isArray(answer)) return answer
+      gate.isReached = true
+      await new Promise<void>((resolve) => {
+        gate.open = resolve
+      })
+      return answer
+    }
+    const a = await startServer(lookInto(server))
+    const b = await startServer(client)
+    a.bans.lift(at(who))
+    await a.sharing.sync()
+    gate.isShut = true
+    const reading = b.sharing.sync()
+    await vi.waitUntil(() => gate.isReached, { timeout: 10_000, interval: 5 })
+    b.bans.ban(at(who), 600)
+    await vi.waitUntil(() => b.sharing.counters.told === 1, { timeout: 10_000, interval: 5 })
+    gate.isShut = false
+    gate.open()
+    await reading
+    for (const { sharing } of [a, b]) await sharing.sync()
+    expect([a.left(who), b.left(who)]).toEqual([600, 600])
+  })
+
   it('takes no ban for longer than it lasts, and none that is over', async () => {
     const { redis, b } = await pair()
     const [seconds] = await redis.time()
@@ -301,6 +330,7 @@ describe('shareBans', () => {
     ['answers a text', async () => 'OK'],
     ['answers an empty list', async () => []],
     ['answers a list of lists', async () => [[], [], []]],
+    ['answers no time', async () => ['', '1-0', ['1-0', '192.0.2.1', '9', 'x']]],
   ])('resolves and bans here over a client that %s', async (_, client) => {
     const { bans, sharing } = await startServer(client)
     expect(sharing.isUp).toBe(false)

@@ -2,6 +2,7 @@
 
 import { connect, createServer, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
+import { joinSockets } from './relay.ts'
 import { listening } from './tls-server.ts'
 
 export interface ByteProxy {
@@ -31,15 +32,7 @@ export async function byteProxy(target: number, tampering: Tampering = {}): Prom
   const sockets = new Set<Socket>()
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
     const upstream = connect({ port: target, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
-    for (const socket of [client, upstream]) {
-      sockets.add(socket)
-      socket.on('error', () => {})
-      socket.on('close', () => {
-        sockets.delete(socket)
-        client.destroy()
-        upstream.destroy()
-      })
-    }
+    joinSockets(client, upstream, sockets)
     client.on('data', (chunk) => {
       sent.push(chunk)
       upstream.write(chunk)

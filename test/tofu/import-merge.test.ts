@@ -196,6 +196,18 @@ describe('merging', () => {
       left: { a: 'replaced', b: 'trusted', c: 'trusted', d: 'announced' },
     },
     {
+      what: 'forgets what the pin that goes has announced',
+      stored: [pin('a'), next('c'), next('d')],
+      incoming: [pin('b'), next('d')],
+      left: { a: 'replaced', b: 'trusted', d: 'announced' },
+    },
+    {
+      what: 'keeps what a pin that stays may have announced',
+      stored: [pin('a'), pin('b'), next('d')],
+      incoming: [pin('b'), pin('c')],
+      left: { a: 'replaced', b: 'trusted', c: 'trusted', d: 'announced' },
+    },
+    {
       what: 'lets the file’s mark on the old pin in',
       stored: [pin('a')],
       incoming: [pin('b'), mark('a')],

@@ -212,7 +212,7 @@ describe.skipIf(process.platform === 'win32')('an import that meets a full disk'
     spawnSync('mkdir', [disk])
     // Where a test may not mount anything, the limits above have to do.
     const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', disk])
-    if (mounted.status !== 0) return context.skip()
+    if (mounted.status !== 0) return context.skip('a small file system cannot be mounted here')
     onTestFinished(() => void spawnSync('umount', ['-l', disk]))
     writeFileSync(join(folder, 'old.toml'), tomlOf('old', 100))
     writeFileSync(join(folder, 'new.toml'), tomlOf('new', 20_000))

@@ -8,6 +8,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
@@ -46,6 +47,13 @@ function makeFirstVersion(path: string, hosts = 20): void {
   chmodSync(path, 0o600)
 }
 
+function setVersion(path: string, version: number): void {
+  const raw = new SQLite(path)
+  raw.pragma(`application_id = ${PIN_SCHEMA.applicationId}`)
+  raw.pragma(`user_version = ${version}`)
+  raw.close()
+}
+
 function versionOf(path: string): unknown {
   const raw = new SQLite(path)
   const version = raw.pragma('user_version', { simple: true })
@@ -77,6 +85,26 @@ describe('a file of the first release', () => {
     // Whoever puts the copy back has what they had.
     copyFileSync(`${path}.v1-backup`, path)
     await works(path)
+  })
+
+  it.each<[string, (backup: string) => void]>([
+    ['a folder', (backup) => mkdirSync(backup)],
+    ['an empty file', (backup) => writeFileSync(backup, '')],
+    ['a text', (backup) => writeFileSync(backup, 'notes\n'.repeat(100))],
+    ['a database of another version', (backup) => setVersion(backup, 7)],
+  ])('is left as it is where %s has the name of the copy', async (_, putInTheWay) => {
+    const path = join(await temporaryFolder(), 'pins.db')
+    makeFirstVersion(path)
+    putInTheWay(`${path}.v1-backup`)
+    const before = readFileSync(path)
+    await expect(TofuStore.open({ path })).rejects.toMatchObject({
+      code: 'ERR_TLACACOCA_STORE_FAILED',
+      message: expect.stringContaining('pins.db.v1-backup'),
+    })
+    expect(readFileSync(path)).toEqual(before)
+    rmSync(`${path}.v1-backup`, { recursive: true })
+    await works(path)
+    expect(versionOf(`${path}.v1-backup`)).toBe(1)
   })
 
   it('in which names are to be hashed is refused like any that has names', async () => {
@@ -190,7 +218,8 @@ describe.skipIf(process.platform === 'win32')('where a file of the first release
     const folder = await temporaryFolder()
     const disk = join(folder, 'disk')
     mkdirSync(disk)
-    if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', disk]).status !== 0) return context.skip()
+    if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', disk]).status !== 0)
+      return context.skip('a small file system cannot be mounted here')
     onTestFinished(() => void spawnSync('umount', ['-l', disk]))
     const path = join(disk, 'pins.db')
     makeFirstVersion(path, 200)

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { endpointFrom } from '../../src/names/index.ts'
-import { MemoryPinStore, type Pin, planImport, TofuStore } from '../../src/tofu/index.ts'
+import { MemoryPinStore, type Pin, planImport, type TofuPolicy, TofuStore } from '../../src/tofu/index.ts'
 import { testCertificate } from '../support/certificates.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
@@ -28,6 +28,42 @@ describe('a policy that refuses first visits', () => {
     const candidate = { endpoint, certificate, chain: [certificate], protocol: 'TLSv1.3' as const }
     const verifier = store.verifier({ onFirstUse: undefined, firstUse: undefined } as never)
     expect(await verifier.verify({ ...candidate, signal: AbortSignal.timeout(5000) })).toMatchObject({ accept: false })
+  })
+})
+
+describe('what is said by a class, or inherited,', () => {
+  class Careful {
+    onFirstUse() {
+      return { accept: false }
+    }
+  }
+  it.each<[string, () => TofuStore | Promise<TofuStore>, TofuPolicy?]>([
+    ['counts in the policy of a store', () => TofuStore.inMemory({ policy: new Careful() })],
+    ['counts in the policy of a verifier', () => TofuStore.inMemory(), new Careful()],
+    ['counts as a word', () => TofuStore.inMemory({ policy: Object.create({ firstUse: 'refuse' }) })],
+    ['counts among the options', () => TofuStore.inMemory(Object.create({ policy: { firstUse: 'refuse' } }))],
+    [
+      'counts among those of a file',
+      async () => {
+        const path = join(await temporaryFolder(), 'pins.db')
+        return TofuStore.open(Object.create({ path, policy: { firstUse: 'refuse' } }))
+      },
+    ],
+  ])('%s', async (_, open, over) => {
+    const { certificate } = await testCertificate()
+    const store = await open()
+    const candidate = { endpoint, certificate, chain: [certificate], protocol: 'TLSv1.3' as const }
+    const decision = await store.verifier(over).verify({ ...candidate, signal: AbortSignal.timeout(5000) })
+    expect(decision).toMatchObject({ accept: false, reason: 'first_use' })
+    await store.close()
+  })
+
+  it('counts for each reason of a change', async () => {
+    const inherited = Object.create({ pinned_expired: 'accept', early: 'dangerouslyAccept' })
+    const [{ certificate }, { certificate: other }] = [await testCertificate(), await testCertificate()]
+    const store = TofuStore.inMemory({ policy: { changed: inherited } })
+    await store.verifyOrTrust(endpoint, certificate)
+    expect(await store.judge(endpoint, other)).toMatchObject({ rule: 'changed.early', word: 'accept' })
   })
 })
 

@@ -91,6 +91,15 @@ describe('no rotation is', () => {
     expect(judge([pinOf(old.certificate)], presented, [old.certificate])).toMatchObject({ kind: 'changed' })
   })
 
+  it.each([
+    ['clientAuth', 'changed'],
+    ['serverAuth', 'rotated'],
+  ] as const)('an identity of a client that the server signed: with the purpose %s it is %s', (usage, kind) => {
+    const former = forgeCertificate({ commonName: 'example.org' })
+    const { certificate } = forgeCertificate({ commonName: 'example.org', issuer: former, usage })
+    expect(judge([pinOf(former.certificate)], certificate, [former.certificate])).toMatchObject({ kind })
+  })
+
   it('one over a hash of which collisions can be bought', () => {
     const former = forgeCertificate({ commonName: 'example.org', key: 'RSA-2048' })
     const next = forgeCertificate({ commonName: 'example.org', issuer: former, key: 'P-256', hash: 'sha1' })

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type Fingerprint, parseFingerprint, publicKeyFingerprint } from '../../src/certificate/fingerprint.ts'
@@ -194,6 +194,15 @@ describe('a list is refused, and nothing comes in,', () => {
       code: 'ERR_TLACACOCA_FILE_NOT_FOUND',
     })
     await writeFile(sig, 'x'.repeat(100_000))
+    await expect(mine.importToml(path, { signature })).rejects.toMatchObject({ code: 'ERR_TLACACOCA_FILE_UNREADABLE' })
+  })
+
+  it.each(['the list', 'the signature'])('where %s is no ordinary file, without waiting for it', async (which) => {
+    const { path, sig, signature } = await friendsList()
+    const harmed = which === 'the list' ? path : sig
+    await rm(harmed)
+    execFileSync('mkfifo', [harmed])
+    const mine = TofuStore.inMemory({ clock })
     await expect(mine.importToml(path, { signature })).rejects.toMatchObject({ code: 'ERR_TLACACOCA_FILE_UNREADABLE' })
   })
 

@@ -104,6 +104,52 @@ describe.each([
       await store.close()
     })
 
+    // Somebody in the middle was taken for the server once, and has said what they will show next.
+    it.each<{ cure: string; by: (store: TofuStore) => Promise<unknown> }>([
+      { cure: 'the user pins the right one', by: (store) => store.trust(endpoint, first) },
+      { cure: 'the user replaces it', by: (store) => store.replace(endpoint, third.fingerprint, first) },
+      { cure: 'the right one is accepted as a change', by: (store) => store.verifyOrTrust(endpoint, first) },
+      {
+        cure: 'the certificate is marked, and the next visit a first one',
+        by: async (store) => {
+          await store.distrust(endpoint, third)
+          await store.verifyOrTrust(endpoint, first)
+        },
+      },
+      {
+        cure: 'the key is marked, and the right one pinned',
+        by: async (store) => {
+          await store.distrust(endpoint, third.publicKeyFingerprint)
+          await store.pinIfAbsent(endpoint, first)
+        },
+      },
+    ])('forgets what was announced when $cure', async ({ by }) => {
+      const store = await open({ policy: { changed: 'ask', onChanged: () => ({ accept: true }) } })
+      await store.verifyOrTrust(endpoint, first)
+      await store.verifyOrTrust(endpoint, third)
+      expect(await store.announce(endpoint, other)).toBe(true)
+      await by(store)
+      expect(await store.judge(endpoint, first)).toMatchObject({ kind: 'trusted' })
+      expect(await store.judge(endpoint, other)).toMatchObject({ kind: 'changed' })
+      await store.close()
+    })
+
+    it.each<{ what: string; by: (store: TofuStore) => Promise<unknown> }>([
+      { what: 'a renewal', by: (store) => store.verifyOrTrust(endpoint, renewed) },
+      { what: 'a renewal that the user pins', by: (store) => store.trust(endpoint, renewed) },
+      { what: 'the user’s word for the pinned one', by: (store) => store.trust(endpoint, first, { verified: true }) },
+      { what: 'the user’s word for its key', by: (store) => store.trust(endpoint, first.publicKeyFingerprint) },
+      { what: 'another one beside it', by: (store) => store.trust(endpoint, third, { keepOthers: true }) },
+      { what: 'a mark on a stranger', by: (store) => store.distrust(endpoint, third) },
+    ])('keeps what was announced through $what', async ({ by }) => {
+      const store = await open()
+      await store.verifyOrTrust(endpoint, first)
+      expect(await store.announce(endpoint, other)).toBe(true)
+      await by(store)
+      expect(await store.judge(endpoint, other)).toMatchObject({ kind: 'rotated', reason: 'announced' })
+      await store.close()
+    })
+
     it('knows ports apart', async () => {
       const store = await open()
       await store.verifyOrTrust(endpoint, first)

@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander'
 import { type AuditEvent, verifyAuditTrail } from '../../authority/audit.ts'
+import { escapeText } from '../../logging/safe-text.ts'
 import type { Cli, Outcome } from '../command.ts'
 import { ExitCode } from '../exit-code.ts'
 import { type CliIo, styled } from '../io.ts'
@@ -43,7 +44,14 @@ async function* eventsAsJson(trail: AsyncIterable<AuditEvent>) {
 async function* eventsAsText(io: CliIo, trail: AsyncIterable<AuditEvent>): AsyncGenerator<string> {
   const cells = async function* () {
     for await (const { position, at, event, serial, actor, detail } of trail) {
-      yield [String(position), new Date(at).toISOString(), event, serial ?? '-', actor ?? '-', detail ?? '']
+      yield [
+        String(position),
+        new Date(at).toISOString(),
+        event,
+        serial ?? '-',
+        escapeText(actor ?? '-'),
+        escapeText(detail ?? ''),
+      ]
     }
   }
   yield* longTable(io, ['EVENT', 'AT', 'WHAT', 'SERIAL NUMBER', 'BY', 'MORE'], cells())

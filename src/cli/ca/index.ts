@@ -24,7 +24,8 @@ export function caCommands(cli: Cli): Command {
 }
 
 function defineMaking(cli: Cli, group: Command): void {
-  add(cli, group, 'init')
+  group
+    .command('init')
     .description('Makes an authority in a directory: a key, encrypted, and a certificate. Nothing is ever replaced.')
     .argument('<directory>', 'where; it is created if it is not there')
     .addOption(
@@ -36,21 +37,19 @@ function defineMaking(cli: Cli, group: Command): void {
     .addOption(new Option('--key <kind>', 'the kind of key (default: P-256)').choices(KEY_KINDS))
     .option('--path-length <number>', 'how many further authorities may stand below it (default: 1)')
     .option('--dangerously-unencrypted', 'leave the key as it is: whoever gets at its file has the key')
-    .action(
-      cli.action((directory: string, options: Parameters<typeof init>[2], self: Command) => {
-        return init(cli, directory, options, self)
-      }),
-    )
-  add(cli, group, 'adopt')
+    .action(cli.action(init))
+  group
+    .command('adopt')
     .description(
       'Opens an authority that another program made, such as ssl_api, and says what it is. Its files stay as they are.',
     )
     .argument('<directory>', 'the directory with ca.cert.pem and ca.private_key.pem')
-    .action(cli.action((directory: string, options: object, self: Command) => adopt(cli, directory, options, self)))
+    .action(cli.action(adopt))
 }
 
 function defineSigning(cli: Cli, group: Command): void {
-  add(cli, group, 'sign')
+  group
+    .command('sign')
     .description('Signs a request, and prints the certificate. Of the request nothing is taken over but its key.')
     .argument('<request>', 'the file with the request, PEM or DER; - for the standard input')
     .option(
@@ -70,55 +69,48 @@ function defineSigning(cli: Cli, group: Command): void {
     .option('--out <file>', 'write it to a file')
     .option('--overwrite', 'replace the file if it is there')
     .addOption(configOption())
-    .action(
-      cli.action((request: string, options: Parameters<typeof sign>[2], self: Command) => {
-        return sign(cli, request, options, self)
-      }),
-    )
+    .action(cli.action(sign))
 }
 
 function defineLooking(cli: Cli, group: Command): void {
-  add(cli, group, 'list')
+  group
+    .command('list')
     .description('Lists what was issued, in that order. It needs no passphrase.')
     .addOption(new Option('--state <state>', 'only those').choices(STATES))
     .option('--profile <name>', 'only those')
     .option('--client-hash <word>', 'only those')
     .option('--expiring-within <duration>', 'only those that end within this time, such as 30d, or have ended')
-    .action(cli.action((options: Parameters<typeof list>[1], self: Command) => list(cli, options, self)))
-  add(cli, group, 'audit')
+    .action(cli.action(list))
+  group
+    .command('audit')
     .description(
       'Verifies the record of what the authority did. Ends with 1 if it was changed. It needs no passphrase.',
     )
     .option('--head <hash>', 'the hash that was kept from the last time, which must be in the record')
     .option('--events', 'list the record itself instead')
-    .action(cli.action((options: Parameters<typeof audit>[1], self: Command) => audit(cli, options, self)))
+    .action(cli.action(audit))
 }
 
 function defineRevoking(cli: Cli, group: Command): void {
-  add(cli, group, 'revoke')
+  group
+    .command('revoke')
     .description('Takes a certificate back, for good. You are asked.')
     .argument('<serial>', 'its serial number, as list, openssl or a browser shows it')
     .addOption(new Option('--reason <reason>', 'why').choices(REASONS).default('unspecified'))
     .option('--by <name>', 'who does it, for the record')
     .option('--since <date>', 'since when the key is in other hands, if that is known')
     .addOption(new Option('--force', 'do not ask'))
-    .action(
-      cli.action((serial: string, options: Parameters<typeof revoke>[2], self: Command) => {
-        return revoke(cli, serial, options, self)
-      }),
-    )
+    .action(cli.action(revoke))
   for (const verb of ['hold', 'release'] as const) {
-    add(cli, group, verb)
+    group
+      .command(verb)
       .description(verb === 'hold' ? 'Takes a certificate back for now.' : 'Gives a certificate free that was held.')
       .argument('<serial>', 'its serial number')
       .option('--by <name>', 'who does it, for the record')
-      .action(
-        cli.action((serial: string, options: { by?: string }, self: Command) => {
-          return holdOrRelease(cli, verb, serial, options, self)
-        }),
-      )
+      .action(cli.action(holdOrRelease(verb)))
   }
-  add(cli, group, 'crl')
+  group
+    .command('crl')
     .description(
       'Prints the current revocation list. A new one is made if something has changed, or half of its time is over.',
     )
@@ -126,11 +118,12 @@ function defineRevoking(cli: Cli, group: Command): void {
     .option('--der', 'as DER, which programs fetch, instead of PEM')
     .option('--fresh', 'make a new one in any case')
     .option('--overwrite', 'replace the file if it is there')
-    .action(cli.action((options: Parameters<typeof crl>[1], self: Command) => crl(cli, options, self)))
+    .action(cli.action(crl))
 }
 
 function defineServing(cli: Cli, group: Command): void {
-  add(cli, group, 'serve')
+  group
+    .command('serve')
     .description('Serves the authority over HTTP until it is stopped: PUT /api/csr/<client>, GET /ca.pem, GET /crl.')
     .option('--port <number>', 'the port; 0 for any that is free', '8080')
     .option('--host <address>', 'the address to listen on', '127.0.0.1')
@@ -150,7 +143,7 @@ function defineServing(cli: Cli, group: Command): void {
     .option('--dangerously-sign-every-request', 'sign for everybody who asks, without hooks')
     .addHelpText('after', CONFIG_HELP)
     .action(
-      cli.action((options: Parameters<typeof serve>[1], self: Command) => serve(cli, options, self), {
+      cli.action(serve, {
         endsItself: true,
       }),
     )
@@ -158,12 +151,6 @@ function defineServing(cli: Cli, group: Command): void {
 
 function configOption(): Option {
   return new Option('--config <module>', 'an ES module with hooks, profiles and serial numbers')
-}
-
-function add(cli: Cli, group: Command, name: string): Command {
-  const command = newCommand(cli, name)
-  group.addCommand(command)
-  return command
 }
 
 const CONFIG_HELP = `

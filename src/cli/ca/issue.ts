@@ -6,6 +6,7 @@ import type { IssuedRow, IssuedStatus } from '../../authority/issued-store.ts'
 import type { SqliteIssuedStore } from '../../authority/sqlite-issued-store.ts'
 import type { RevocationReason } from '../../certificate/revocation-checker.ts'
 import { writeFileAtomic } from '../../internal/atomic-file.ts'
+import { escapeText } from '../../logging/safe-text.ts'
 import type { Cli, Outcome } from '../command.ts'
 import { ExitCode, UsageError } from '../exit-code.ts'
 import { readInput } from '../input.ts'
@@ -96,7 +97,7 @@ function issuedText(io: CliIo, { serialNumber, profile, certificate, renewAfter 
   return facts(io, [
     ['serial number', serialNumber],
     ['profile', profile],
-    ['subject', String(certificate.subject)],
+    ['subject', escapeText(String(certificate.subject))],
     ['valid until', `${day(certificate.notAfter)}, to be renewed from ${day(renewAfter)} on`],
     ['fingerprint', certificate.fingerprint],
   ])
@@ -147,7 +148,7 @@ async function* rowsAsText(io: CliIo, rows: AsyncIterable<IssuedRow>): AsyncGene
     for await (const row of rows) {
       isEmpty = false
       const state = row.revocation === null ? row.status : `revoked: ${row.revocation.reason}`
-      yield [row.serial, state, row.profile, day(new Date(row.notAfter)), row.subject]
+      yield [row.serial, state, row.profile, day(new Date(row.notAfter)), escapeText(row.subject)]
     }
   }
   yield* longTable(io, ['SERIAL NUMBER', 'STATE', 'PROFILE', 'EXPIRES', 'SUBJECT'], cells())
@@ -222,17 +223,13 @@ export async function revoke({ io }: Cli, serial: string, options: RevokeOptions
 }
 
 /** `ca hold` and `ca release`. */
-export async function holdOrRelease(
-  { io }: Cli,
-  verb: 'hold' | 'release',
-  serial: string,
-  { by }: { readonly by?: string },
-  command: Command,
-): Promise<Outcome> {
-  await using authority = await openAuthority(io, command)
-  await authority[verb](serial, by === undefined ? {} : { by })
-  const text = verb === 'hold' ? 'is not valid for now' : 'is valid again'
-  return { json: { serialNumber: serial, state: verb === 'hold' ? 'held' : 'issued' }, text: `${serial} ${text}.` }
+export function holdOrRelease(verb: 'hold' | 'release') {
+  return async ({ io }: Cli, serial: string, { by }: { readonly by?: string }, command: Command): Promise<Outcome> => {
+    await using authority = await openAuthority(io, command)
+    await authority[verb](serial, by === undefined ? {} : { by })
+    const text = verb === 'hold' ? 'is not valid for now' : 'is valid again'
+    return { json: { serialNumber: serial, state: verb === 'hold' ? 'held' : 'issued' }, text: `${serial} ${text}.` }
+  }
 }
 
 interface CrlOptions {

@@ -5,6 +5,7 @@ import type { CertificateAuthority } from '../../authority/certificate-authority
 import { createAuthorityDirectory } from '../../authority/identity-directory.ts'
 import type { AuthorityKeyKind } from '../../authority/identity-directory-create.ts'
 import type { Certificate } from '../../certificate/certificate.ts'
+import { escapeText } from '../../logging/safe-text.ts'
 import type { Cli, Outcome } from '../command.ts'
 import type { CliIo } from '../io.ts'
 import { counted, day, fromUser, readCount, readDuration } from '../options.ts'
@@ -65,7 +66,7 @@ function describe(
     above: chain.filter((each) => !each.equals(certificate)).map((each) => String(each.subject)),
   }
   const text = facts(io, [
-    ['authority', json.subject],
+    ['authority', escapeText(json.subject)],
     ['directory', directory],
     ['fingerprint', json.fingerprint],
     ['key', json.key],
@@ -76,7 +77,7 @@ function describe(
         ? 'any number of authorities'
         : counted(json.pathLength, 'further authority', 'further authorities'),
     ],
-    ['above it', json.above.length === 0 ? null : json.above.join(', ')],
+    ['above it', json.above.length === 0 ? null : escapeText(json.above.join(', '))],
   ])
   return { json, text }
 }

@@ -8,6 +8,7 @@ import type { AuthorityEvent } from '../../authority/events.ts'
 import { type AuthorityHandler, type AuthorityHttpEvent, createAuthorityHandler } from '../../authority/http/handler.ts'
 import { nodeListener } from '../../authority/http/node-listener.ts'
 import { ListenError } from '../../errors.ts'
+import { escapeText } from '../../logging/safe-text.ts'
 import { createServerContext, peerOf } from '../../tls/index.ts'
 import type { Cli, Outcome } from '../command.ts'
 import { UsageError } from '../exit-code.ts'
@@ -150,13 +151,13 @@ const GRACE_MS = 10_000
 function lineOf(io: CliIo, { status, method, route, serialNumber, code, error }: AuthorityHttpEvent): string {
   const colored = styled(io, status < 400 ? 'green' : 'red', String(status))
   // What is hidden from the client is for the operator to see.
-  const hidden = error instanceof Error ? `: ${error.message}` : ''
+  const hidden = error instanceof Error ? `: ${escapeText(error.message)}` : ''
   return `${colored} ${method} ${route} ${serialNumber ?? code ?? ''}${hidden}`.trimEnd()
 }
 
 function logAuthority(log: (line: string) => unknown, event: AuthorityEvent): void {
   if (event.kind === 'postsign_failed')
-    log(`postsign failed for ${event.serialNumber}, and will be told again: ${event.error}`)
-  if (event.kind === 'notices_failed') log(`the store failed: ${event.error}`)
+    log(`postsign failed for ${event.serialNumber}, and will be told again: ${escapeText(String(event.error))}`)
+  if (event.kind === 'notices_failed') log(`the store failed: ${escapeText(String(event.error))}`)
   if (event.kind === 'abandoned') log(`${counted(event.count, 'signature')} given up that a crash had left half done`)
 }

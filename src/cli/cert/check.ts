@@ -40,7 +40,7 @@ export function addCheck(cli: Cli, group: Command): void {
     .option('--within <days>', 'also say if it expires within so many days')
     .option('--at <date>', 'the day or instant to check it for (default: now)')
     .option('--chain', 'the file may hold a chain, its own certificate first')
-  withPassphrase(command).action(cli.action((path: string, options: CheckOptions) => check(cli, path, options)))
+  withPassphrase(command).action(cli.action(check))
 }
 
 async function check({ io }: Cli, path: string, options: CheckOptions): Promise<Outcome> {

@@ -46,7 +46,7 @@ export function addFingerprint(cli: Cli, group: Command): void {
       '--host <host[:port]>',
       'for --tlsa and --qr: which server it is (default: as in the certificate, port 1965)',
     )
-    .action(cli.action((path: string, options: FingerprintOptions) => fingerprint(cli, path, options)))
+    .action(cli.action(fingerprint))
 }
 
 async function fingerprint({ io }: Cli, path: string, options: FingerprintOptions): Promise<Outcome> {

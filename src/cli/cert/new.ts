@@ -43,7 +43,7 @@ export function addNew(cli: Cli, group: Command): void {
     .option('--organization <text>', 'the organization')
     .option('--encrypt', 'encrypt the private key under a passphrase, which --passphrase-file implies')
     .option('--overwrite', 'replace the files if they exist')
-  withPassphrase(command).action(cli.action((hosts: string[], options: NewOptions) => make(cli, hosts, options)))
+  withPassphrase(command).action(cli.action(make))
 }
 
 async function make({ io }: Cli, hosts: readonly string[], options: NewOptions): Promise<Outcome> {

@@ -30,14 +30,15 @@ export async function readCertificates(io: CliIo, path: string): Promise<Certifi
   return isDer(bytes) ? [Certificate.from(bytes)] : parseCertificates(textOf(bytes))
 }
 
-/** The first certificate in a file, a server's own one, and how many others are behind it. */
+/** The first certificate in a file, a server's own one, and all of them as the server would send them. */
 export async function readOwn(
   io: CliIo,
   path: string,
-): Promise<{ readonly certificate: Certificate; readonly others: number }> {
-  const [certificate, ...others] = await readCertificates(io, path)
+): Promise<{ readonly certificate: Certificate; readonly chain: readonly Certificate[] }> {
+  const chain = await readCertificates(io, path)
+  const [certificate] = chain
   if (certificate === undefined) throw new BadInput(`there is no certificate in ${path}`)
-  return { certificate, others: others.length }
+  return { certificate, chain }
 }
 
 /** What is in several files and folders. Of a folder, those files that are called like certificates, and hold some. */

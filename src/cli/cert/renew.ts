@@ -31,11 +31,12 @@ export function addRenew(cli: Cli, group: Command): void {
     .option('--out <file>', 'where the new one goes, if not in the place of the old one')
     .option('--overwrite', 'replace the file of --out if it exists')
     .option('--force', 'replace the old one without asking')
-  withPassphrase(command).action(cli.action((path: string, options: RenewOptions) => renew(cli, path, options)))
+  withPassphrase(command).action(cli.action(renew))
 }
 
 async function renew({ io }: Cli, path: string, options: RenewOptions): Promise<Outcome> {
-  const { certificate: old, others } = await readOwn(io, path)
+  const { certificate: old, chain } = await readOwn(io, path)
+  const others = chain.length - 1
   const { bytes, passphrase } = await readPrivateKey(io, options.key, options)
   const renewed = await fromUser(() =>
     renewCertificate({

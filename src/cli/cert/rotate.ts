@@ -34,7 +34,7 @@ export function addRotate(cli: Cli, group: Command): void {
     )
     .option('--days <number>', 'for how many days from now on it is valid (default: 365)')
     .option('--overwrite', 'replace the files if they exist')
-  withPassphrase(command).action(cli.action((path: string, options: RotateOptions) => rotate(cli, path, options)))
+  withPassphrase(command).action(cli.action(rotate))
 }
 
 async function rotate({ io }: Cli, path: string, options: RotateOptions): Promise<Outcome> {

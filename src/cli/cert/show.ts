@@ -14,7 +14,7 @@ export function addShow(cli: Cli, group: Command): void {
       'Says all that is in certificates: names, dates, key, purposes, and the fingerprint as programs spell it.',
     )
     .argument('<file...>', 'files with one certificate or more, folders, or - for the standard input')
-    .action(cli.action((paths: string[]) => show(cli, paths)))
+    .action(cli.action(show))
 }
 
 async function show({ io }: Cli, paths: readonly string[]): Promise<Outcome> {

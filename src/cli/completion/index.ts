@@ -12,7 +12,7 @@ export function completionCommand(cli: Cli): Command {
     .description('Prints a script with which a shell completes the commands, options and values of this program.')
     .addArgument(new Argument('<shell>', 'the shell').choices(SHELLS))
     .action(
-      cli.action(async (shell: Shell, _options: object, command: Command) => {
+      cli.action(async (_: Cli, shell: Shell, _options: object, command: Command) => {
         const script = completionScript(shell, completionTree(rootOf(command)))
         return { json: { shell, script }, text: script }
       }),

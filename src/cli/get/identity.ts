@@ -5,6 +5,7 @@ import type { Passphrase } from '../../certificate/passphrase.ts'
 import { type Identity, IdentityWallet } from '../../identity/index.ts'
 import type { ConnectOptions } from '../../tls/index.ts'
 import { Declined, UsageError } from '../exit-code.ts'
+import { findIdentity } from '../identity/wallet.ts'
 import { readInput } from '../input.ts'
 import { type CliIo, requireYes } from '../io.ts'
 import { type PassphraseOptions, readPassphraseFor } from '../passphrase.ts'
@@ -131,12 +132,4 @@ async function openWallet(io: CliIo, options: IdentityOptions): Promise<Identity
     io.stderr.write('The identities are locked by a passphrase, so none is shown.\n')
     return null
   }
-}
-
-function findIdentity(wallet: IdentityWallet, text: string): Identity {
-  const found = wallet.list().filter(({ id, name, fingerprint }) => [id, name, fingerprint].includes(text))
-  const [identity, ...others] = found
-  if (identity === undefined) throw new UsageError(`there is no identity ${text}`)
-  if (others.length > 0) throw new UsageError(`there are ${found.length} identities ${text}: name one by its id`)
-  return identity
 }

@@ -3,13 +3,13 @@
 import { type Command, Option } from 'commander'
 import { CertificateChangedError, NotTrustedError } from '../../errors.ts'
 import { escapeText } from '../../logging/safe-text.ts'
-import { type TofuPolicy, TofuStore, type Verdict } from '../../tofu/index.ts'
+import type { TofuPolicy, TofuStore, Verdict } from '../../tofu/index.ts'
 import { type Cli, newCommand, type Outcome } from '../command.ts'
 import { BadAnswer, BadInput, ExitCode, Explained, UsageError } from '../exit-code.ts'
 import { type CliIo, styled } from '../io.ts'
 import { readCount } from '../options.ts'
 import { withPassphrase } from '../passphrase.ts'
-import { pinStorePath } from '../places.ts'
+import { openStore } from '../tofu/store.ts'
 import { type Answer, exchange } from './exchange.ts'
 import { IdentityChooser, type IdentityOptions } from './identity.ts'
 import { isText, writePage } from './output.ts'
@@ -49,7 +49,7 @@ export function getCommand(cli: Cli): Command {
     .option('--max-bytes <number>', 'how large the page may be', String(64 * 1024 * 1024))
     .option('--timeout <seconds>', 'how long the server may be silent', '30')
   return withPassphrase(command)
-    .action(cli.action((url: string, options: GetOptions) => get(cli, url, options)))
+    .action(cli.action(get))
     .addHelpText(
       'after',
       `
@@ -73,7 +73,7 @@ interface Step {
   readonly verdict: string
 }
 
-async function get(cli: Cli, text: string, options: GetOptions): Promise<Outcome> {
+async function get(cli: Cli, text: string, options: GetOptions, command: Command): Promise<Outcome> {
   const { io } = cli
   const maxRedirects = options.maxRedirects === '0' ? 0 : readCount('--max-redirects', options.maxRedirects, 100)
   const maxBytes = readCount('--max-bytes', options.maxBytes, Number.MAX_SAFE_INTEGER)
@@ -81,7 +81,7 @@ async function get(cli: Cli, text: string, options: GetOptions): Promise<Outcome
   const steps: Step[] = []
   let url = readUrl(text)
   await using chooser = await IdentityChooser.open(io, options)
-  await using visits = await Visits.open(cli, options)
+  await using visits = await Visits.open(cli, options, command)
   for (;;) {
     const answer = await visits.visit(url, await chooser.choose(url, visited))
     try {
@@ -176,12 +176,10 @@ class Visits implements AsyncDisposable {
     this.#seen = seen
   }
 
-  static async open(cli: Cli, options: GetOptions): Promise<Visits> {
+  static async open(cli: Cli, options: GetOptions, command: Command): Promise<Visits> {
     const { io } = cli
     const seen: { verdict: Verdict | null } = { verdict: null }
-    const known = await TofuStore.open({
-      path: options.store ?? pinStorePath(io),
-      clock: io.clock,
+    const known = await openStore(io, command, {
       onEvent: (event) => {
         if (event.kind !== 'snapshot') seen.verdict = event.verdict
         else io.stderr.write(`Nothing new can be recorded in ${event.path}: ${event.code}\n`)

@@ -2,6 +2,7 @@
 
 import { once } from 'node:events'
 import { UsageError } from '../exit-code.ts'
+import { withoutControls } from '../harmless.ts'
 import type { CliIo } from '../io.ts'
 
 /** Writes a page to the standard output, at the pace at which it is taken. */
@@ -24,14 +25,4 @@ async function* harmless(body: AsyncIterable<Buffer>): AsyncGenerator<string> {
   const decoder = new TextDecoder()
   for await (const chunk of body) yield withoutControls(decoder.decode(chunk, { stream: true }))
   yield withoutControls(decoder.decode())
-}
-
-// Everything that moves the cursor, changes colours or titles, or turns the reading direction round. Line ends and
-// tabulators stay; marks that only join letters do too.
-const STEERING = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g
-
-function withoutControls(text: string): string {
-  return text
-    .replaceAll('\r\n', '\n')
-    .replace(STEERING, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

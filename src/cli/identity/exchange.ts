@@ -10,6 +10,7 @@ import { type IdentitySource, readIdentities } from '../../identity/formats/read
 import { writeIdentities } from '../../identity/formats/write-identities.ts'
 import type { ImportReport } from '../../identity/wallet/exchange.ts'
 import { reading } from '../../internal/atomic-file.ts'
+import { escapeText } from '../../logging/safe-text.ts'
 import type { Cli, Outcome } from '../command.ts'
 import { ExitCode, UsageError } from '../exit-code.ts'
 import { readInput } from '../input.ts'
@@ -70,7 +71,7 @@ export async function importIdentities(
 
 function foundText(identities: readonly ImportedIdentity[]): string {
   const lines = identities.map(({ name, certificate, scopes }) => {
-    return `  ${certificate.fingerprint} ${[name ?? '', ...scopes].join(' ')}`.trimEnd()
+    return `  ${certificate.fingerprint} ${escapeText([name ?? '', ...scopes].join(' '))}`.trimEnd()
   })
   return [`${counted(identities.length, 'identity', 'identities')} would be imported.`, ...lines].join('\n')
 }
@@ -79,7 +80,7 @@ function reportText({ added, skipped }: ImportReport): string {
   return [
     `${counted(added.length, 'identity is', 'identities are')} new, ${skipped.length} not.`,
     ...added.map((identity) => `  ${identity.id} ${titleOf(identity)}`),
-    ...skipped.map(({ name, fingerprint, message }) => `  left out: ${name ?? fingerprint}: ${message}`),
+    ...skipped.map(({ name, fingerprint, message }) => `  left out: ${escapeText(name ?? fingerprint)}: ${message}`),
   ].join('\n')
 }
 

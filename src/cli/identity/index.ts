@@ -19,7 +19,8 @@ export function identityCommands(cli: Cli): Command {
 const IDENTITY = () => new Argument('<identity>', 'its id, its name, or the fingerprint of its certificate')
 
 function defineNew(cli: Cli, group: Command): void {
-  const command = add(cli, group, 'new')
+  const command = group
+    .command('new')
     .description('Makes a key and a certificate. It is shown nowhere, unless you say where.')
     .argument('[name]', 'what you call it; servers never see that')
     .option('--common-name <text>', 'the name in the certificate, which servers do see (default: none)')
@@ -27,63 +28,50 @@ function defineNew(cli: Cli, group: Command): void {
     .option('--scope <url>', 'where it is shown: the path of this URL and all below')
     .option('--whole-site', 'show it on the whole site of that URL')
     .option('--encrypt', 'encrypt the key under a passphrase, which is asked for if it comes from nowhere else')
-  withValidity(command).action(
-    cli.action((name: string | undefined, options: Parameters<typeof create>[2], self: Command) => {
-      return create(cli, name, options, self)
-    }),
-  )
+  withValidity(command).action(cli.action(create))
 }
 
 function defineList(cli: Cli, group: Command): void {
-  add(cli, group, 'list')
+  group
+    .command('list')
     .description('Lists the identities, the one that was used last first.')
     .option('--expiring-within <duration>', 'only those that end within this time, such as 30d, or have ended')
-    .action(cli.action((options: Parameters<typeof list>[1], self: Command) => list(cli, options, self)))
+    .action(cli.action(list))
 }
 
 function defineScope(cli: Cli, group: Command): void {
-  const scope = add(cli, group, 'scope').description('Says where an identity is shown.')
-  add(cli, scope, 'add')
+  const scope = group.command('scope').description('Says where an identity is shown.')
+  scope
+    .command('add')
     .description('Shows an identity at a URL and below. If another host knows it already, you are asked.')
     .addArgument(IDENTITY())
     .argument('<url>', 'gemini://example.org/path, or titan, scroll, misfin')
     .option('--whole-site', 'on the whole site of that URL')
     .addOption(new Option('--force', 'do not ask'))
-    .action(
-      cli.action((identity: string, url: string, options: Parameters<typeof addScope>[3], self: Command) => {
-        return addScope(cli, identity, url, options, self)
-      }),
-    )
-  add(cli, scope, 'remove')
+    .action(cli.action(addScope))
+  scope
+    .command('remove')
     .description('Does not show an identity any more: at a URL that was added, or nowhere.')
     .addArgument(IDENTITY())
     .argument('[url]', 'the URL that was added (default: all)')
     .option('--whole-site', 'the whole site of that URL')
-    .action(
-      cli.action(
-        (identity: string, url: string | undefined, options: Parameters<typeof removeScope>[3], self: Command) => {
-          return removeScope(cli, identity, url, options, self)
-        },
-      ),
-    )
+    .action(cli.action(removeScope))
 }
 
 function defineRenew(cli: Cli, group: Command): void {
-  const command = add(cli, group, 'renew')
+  const command = group
+    .command('renew')
     .description(
       'Makes a new certificate for the same key. The old one is kept, for sites that know you by the whole certificate.',
     )
     .addArgument(IDENTITY())
     .option('--revert', 'put the certificate back that there was before')
-  withValidity(command).action(
-    cli.action((identity: string, options: Parameters<typeof renew>[2], self: Command) => {
-      return renew(cli, identity, options, self)
-    }),
-  )
+  withValidity(command).action(cli.action(renew))
 }
 
 function defineImport(cli: Cli, group: Command): void {
-  add(cli, group, 'import')
+  group
+    .command('import')
     .description('Reads the identities of another program. What is there already stays as it is.')
     .argument('<source>', 'a file, or - for the standard input; of Lagrange the folder, of Amfora its config.toml')
     .addOption(new Option('--format <format>', 'whose it is (default: by its name)').choices(FORMATS))
@@ -94,15 +82,12 @@ function defineImport(cli: Cli, group: Command): void {
       '--source-passphrase-file <file>',
       `read the passphrase of the source from a file (else $${SOURCE_VARIABLE}, else ask)`,
     )
-    .action(
-      cli.action((source: string, options: Parameters<typeof importIdentities>[2], self: Command) => {
-        return importIdentities(cli, source, options, self)
-      }),
-    )
+    .action(cli.action(importIdentities))
 }
 
 function defineExport(cli: Cli, group: Command): void {
-  add(cli, group, 'export')
+  group
+    .command('export')
     .description('Writes identities for another program. Only PKCS#12 encrypts the keys.')
     .argument('[identities...]', 'ids, names or fingerprints')
     .option('--all', 'all identities')
@@ -115,11 +100,7 @@ function defineExport(cli: Cli, group: Command): void {
       '--target-passphrase-file <file>',
       `read the passphrase for PKCS#12 from a file (else $${TARGET_VARIABLE}, else ask)`,
     )
-    .action(
-      cli.action((identities: string[], options: Parameters<typeof exportIdentities>[2], self: Command) => {
-        return exportIdentities(cli, identities, options, self)
-      }),
-    )
+    .action(cli.action(exportIdentities))
 }
 
 function withValidity(command: Command): Command {
@@ -127,12 +108,6 @@ function withValidity(command: Command): Command {
     .option('--days <number>', 'for how many days the certificate is valid')
     .option('--until <date>', 'or until when, such as 2030-12-31')
     .option('--never-expires', 'or for ever')
-}
-
-function add(cli: Cli, group: Command, name: string): Command {
-  const command = newCommand(cli, name)
-  group.addCommand(command)
-  return command
 }
 
 const EXAMPLES = `

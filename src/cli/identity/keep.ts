@@ -5,6 +5,7 @@ import type { Identity } from '../../identity/wallet/identity.ts'
 import type { IdentityWallet } from '../../identity/wallet/identity-wallet.ts'
 import type { IdentityKeyType } from '../../identity/wallet/new-identity.ts'
 import { type IdentityScope, originScope, pathScope } from '../../identity/wallet/scope.ts'
+import { escapeText } from '../../logging/safe-text.ts'
 import type { Cli, Outcome } from '../command.ts'
 import { ExitCode } from '../exit-code.ts'
 import { type CliIo, requireYes, styled } from '../io.ts'
@@ -62,7 +63,7 @@ export async function list(
   const identities = within === null ? wallet.list() : wallet.expiring(within)
   const rows = identities.map((identity) => [
     identity.id,
-    identity.name ?? identity.commonName ?? '-',
+    escapeText(identity.name ?? identity.commonName ?? '-'),
     identity.validity === 'valid' ? endOf(identity) : styled(io, 'red', endOf(identity)),
     identity.scopes.length === 0 ? '-' : identity.scopes.join('\n'),
   ])
@@ -149,8 +150,8 @@ function readScope(url: string, { wholeSite }: { readonly wholeSite?: boolean })
 function identityText(io: CliIo, identity: Identity): string {
   return facts(io, [
     ['id', identity.id],
-    ['name', identity.name],
-    ['common name', identity.commonName === '' ? null : identity.commonName],
+    ['name', identity.name && escapeText(identity.name)],
+    ['common name', identity.commonName && escapeText(identity.commonName)],
     ['fingerprint', identity.fingerprint],
     ['expires', endOf(identity)],
     ['shown at', identity.scopes.length === 0 ? 'nowhere yet' : identity.scopes.join(' ')],

@@ -8,6 +8,7 @@ import { InvalidNameError, PrivateKeyError, TlacacocaError } from '../../errors.
 import type { Identity } from '../../identity/wallet/identity.ts'
 import { IdentityWallet } from '../../identity/wallet/identity-wallet.ts'
 import type { IdentityValidity } from '../../identity/wallet/new-identity.ts'
+import { escapeText } from '../../logging/safe-text.ts'
 import { Explained, UsageError } from '../exit-code.ts'
 import type { CliIo } from '../io.ts'
 import { day, fromUser, readCount, readDate } from '../options.ts'
@@ -96,7 +97,7 @@ export function readValidity({ days, until, neverExpires }: ValidityOptions): Id
 
 /** How an identity is called to its user. */
 export function titleOf({ name, commonName, id }: Identity): string {
-  return name ?? commonName ?? id
+  return escapeText(name ?? commonName ?? id)
 }
 
 export function identityJson(identity: Identity) {

@@ -36,7 +36,7 @@ export function probeCommand(cli: Cli): Command {
     .option('--request [url]', 'ask for a page too, by Gemini (default: the root), to see how the answer ends')
     .option('--no-sni', 'do not connect a second time to see what the name (SNI) has to do with it')
     .option('--timeout <seconds>', 'how long to wait for the server', '15')
-    .action(cli.action((host: string, options: ProbeOptions, command: Command) => probe(cli, host, options, command)))
+    .action(cli.action(probe))
     .addHelpText(
       'after',
       `

@@ -49,7 +49,7 @@ export function serveCommand(cli: Cli): Command {
       ]),
     )
     .option('--check', 'read the settings and certificates, say what is wrong with them, and end')
-    .action(cli.action((folder: string, options: ServeOptions) => serve(cli, folder, options), { endsItself: true }))
+    .action(cli.action(serve, { endsItself: true }))
     .addHelpText(
       'after',
       `

@@ -232,7 +232,7 @@ async function sourcesOf({ io, own }: ServerParts, settings: Settings): Promise<
   )
 }
 
-/** The names that are served: as the command line or the settings say, or all that the certificates are for. */
+/** The names that are served: as the command line says, else the settings, else localhost alone. */
 export async function readHosts(given: readonly string[], { settings, problems }: ReadSettings): Promise<string[]> {
   const named = given.length > 0 ? given : settings.hosts
   const hosts: string[] = []

@@ -12,6 +12,7 @@ export const tofuCommands: CommandGroup = (cli) => {
   const tofu = newCommand(cli, 'tofu')
     .description('know servers by their certificates: trust on first use')
     .option('--store <file>', 'the database with the pins (default: pins.db where the data of programs is kept)')
+    .option('--hash-names', 'if the store is new, let it keep no names of hosts, but hashes of them')
     .addHelpText('after', EXAMPLES)
   for (const define of [defineLooking, defineChanging, defineExchange]) define(cli, tofu)
   return tofu
@@ -20,34 +21,35 @@ export const tofuCommands: CommandGroup = (cli) => {
 const SERVER = () => new Argument('<server>', 'host or host:port; the port is 1965 if none is given')
 
 function defineLooking(cli: Cli, tofu: Command): void {
-  add(cli, tofu, 'list')
+  tofu
+    .command('list')
     .description('Lists the servers that are known, in the order of their names.')
     .option('--distrusted', 'list what is never to be trusted instead')
-    .action(cli.action((options: Parameters<typeof list>[1], command: Command) => list(cli, options, command)))
+    .action(cli.action(list))
 
-  add(cli, tofu, 'show')
+  tofu
+    .command('show')
     .description('Shows what is known of a server. Ends with 1 if nothing is pinned.')
     .addArgument(SERVER())
-    .action(cli.action((server: string, options: object, command: Command) => show(cli, server, options, command)))
+    .action(cli.action(show))
 
-  add(cli, tofu, 'history')
+  tofu
+    .command('history')
     .description('Shows what happened to the pins of a server, and who decided it.')
     .addArgument(SERVER())
-    .action(cli.action((server: string, options: object, command: Command) => history(cli, server, options, command)))
+    .action(cli.action(history))
 
-  add(cli, tofu, 'check')
+  tofu
+    .command('check')
     .description('Says what a certificate would be to a client with this store. Ends with 1 if it would be refused.')
     .addArgument(SERVER())
-    .requiredOption('--cert <file>', 'the certificate that the server shows, PEM or DER; - for the standard input')
-    .action(
-      cli.action((server: string, options: Parameters<typeof check>[2], command: Command) => {
-        return check(cli, server, options, command)
-      }),
-    )
+    .requiredOption('--cert <file>', 'the certificate that the server shows, or its chain; - for the standard input')
+    .action(cli.action(check))
 }
 
 function defineChanging(cli: Cli, tofu: Command): void {
-  add(cli, tofu, 'trust')
+  tofu
+    .command('trust')
     .description('Pins a certificate. If another one is pinned, both are shown and you are asked.')
     .addArgument(SERVER())
     .argument('[fingerprint]', 'its fingerprint, in any usual spelling')
@@ -56,23 +58,17 @@ function defineChanging(cli: Cli, tofu: Command): void {
     .option('--keep-others', 'leave what is pinned as it is, for a server with several certificates')
     .option('--note <text>', 'a remark to keep with it')
     .addOption(forceOption())
-    .action(
-      cli.action((server: string, mark: string | undefined, options: Parameters<typeof trust>[3], command: Command) => {
-        return trust(cli, server, mark, options, command)
-      }),
-    )
+    .action(cli.action(trust))
 
-  add(cli, tofu, 'revoke')
+  tofu
+    .command('revoke')
     .description('Forgets the pins of a server, so that the next visit is a first one. Marks stay.')
     .argument('<server>', 'host:port, or a host for all of its ports, about which you are asked')
     .addOption(forceOption())
-    .action(
-      cli.action((server: string, options: Parameters<typeof revoke>[2], command: Command) => {
-        return revoke(cli, server, options, command)
-      }),
-    )
+    .action(cli.action(revoke))
 
-  add(cli, tofu, 'distrust')
+  tofu
+    .command('distrust')
     .description('Marks a certificate, or a key, as never to be trusted at a server.')
     .addArgument(SERVER())
     .argument('[fingerprint]', 'its fingerprint; spki-sha256:… is that of a key')
@@ -80,33 +76,30 @@ function defineChanging(cli: Cli, tofu: Command): void {
     .option('--key', 'mark the key of that certificate, and so every certificate for it')
     .option('--note <text>', 'a remark to keep with it')
     .option('--lift', 'take such a mark back; what it named is unknown then')
-    .action(
-      cli.action(
-        (server: string, mark: string | undefined, options: Parameters<typeof distrust>[3], command: Command) => {
-          return distrust(cli, server, mark, options, command)
-        },
-      ),
-    )
+    .action(cli.action(distrust))
 
-  add(cli, tofu, 'clear')
+  tofu
+    .command('clear')
     .description('Forgets every server, and all history. Marks stay. You are asked.')
     .addOption(forceOption())
-    .action(cli.action((options: Parameters<typeof clear>[1], command: Command) => clear(cli, options, command)))
+    .action(cli.action(clear))
 
-  add(cli, tofu, 'purge')
+  tofu
+    .command('purge')
     .description(
       'Forgets the servers that were not seen for a time, and erases their names from the file. You are asked.',
     )
     .requiredOption('--not-seen-for <duration>', 'for how long, such as 365d or 1y')
     .option('--verified', 'forget servers that were verified, too')
     .addOption(forceOption())
-    .action(cli.action((options: Parameters<typeof purge>[1], command: Command) => purge(cli, options, command)))
+    .action(cli.action(purge))
 }
 
 function defineExchange(cli: Cli, tofu: Command): void {
-  add(cli, tofu, 'import')
+  tofu
+    .command('import')
     .description('Reads the known hosts of another program, or of another person: all of them, or none.')
-    .argument('<file>', 'the file; for Offpunk the folder')
+    .argument('<file>', 'the file, or - for the standard input; for Offpunk the folder')
     .addOption(new Option('--format <format>', 'whose it is (default: what its content says)').choices(IMPORT_FORMATS))
     .option('--dry-run', 'say what would happen, and change nothing')
     .option('--replace', 'forget what is not in the file; you are asked')
@@ -120,31 +113,17 @@ function defineExchange(cli: Cli, tofu: Command): void {
     .option('--vouched-by <name>', 'what the signer is called; kept with what comes in')
     .option('--signature <file>', 'where the signature is (default: the file, and .sig)')
     .addOption(forceOption())
-    .action(
-      cli.action((file: string, options: Parameters<typeof importHosts>[2], command: Command) => {
-        return importHosts(cli, file, options, command)
-      }),
-    )
+    .action(cli.action(importHosts))
 
-  withPassphrase(add(cli, tofu, 'export'))
+  withPassphrase(tofu.command('export'))
     .description('Writes the known hosts to a file: our own TOML, or that of another program.')
-    .argument('<file>', 'the file')
+    .argument('<file>', 'the file, or - for the standard output')
     .addOption(new Option('--format <format>', 'whose file it is').choices(EXPORT_FORMATS).default('tlacacoca'))
     .option('--update', 'write into the file that is there, and keep all else in it')
     .option('--overwrite', 'replace the file that is there')
     .option('--sign <keyfile>', 'sign it by a private key (P-256 or Ed25519), for a friend to import')
     .option('--signature <file>', 'where to write the signature (default: the file, and .sig)')
-    .action(
-      cli.action((file: string, options: Parameters<typeof exportHosts>[2], command: Command) => {
-        return exportHosts(cli, file, options, command)
-      }),
-    )
-}
-
-function add(cli: Cli, group: Command, name: string): Command {
-  const command = newCommand(cli, name)
-  group.addCommand(command)
-  return command
+    .action(cli.action(exportHosts))
 }
 
 const forceOption = () => new Option('--force', 'do not ask')

@@ -1,13 +1,14 @@
 // Looking, which changes nothing: list, show, history, check.
 
 import type { Command } from 'commander'
+import { escapeText } from '../../logging/safe-text.ts'
 import type { HostInfo } from '../../tofu/host-info.ts'
 import type { Pin, PinChange } from '../../tofu/pin.ts'
 import type { TofuStore } from '../../tofu/tofu-store.ts'
 import type { Verdict } from '../../tofu/verdict.ts'
+import { readOwn } from '../cert/read.ts'
 import type { Cli, Outcome } from '../command.ts'
 import { ExitCode } from '../exit-code.ts'
-import { readCertificate } from '../input.ts'
 import type { CliIo } from '../io.ts'
 import { styled } from '../io.ts'
 import { counted, day } from '../options.ts'
@@ -61,7 +62,7 @@ async function* mapped<T, U>(values: AsyncIterable<T>, change: (value: T) => U):
 async function listMarks({ io }: Cli, command: Command): Promise<Outcome> {
   await using known = await openToRead(io, command)
   const marks = await known.listDistrusted()
-  const rows = marks.map((mark) => [mark.subject, day(mark.firstSeen), mark.digest, mark.note ?? ''])
+  const rows = marks.map((mark) => [mark.subject, day(mark.firstSeen), mark.digest, escapeText(mark.note ?? '')])
   const text = await table(io, ['SERVER', 'SINCE', 'FINGERPRINT', 'NOTE'], rows)
   return { json: marks.map(pinJson), text: marks.length === 0 ? 'Nothing is marked as never to be trusted.' : text }
 }
@@ -94,8 +95,8 @@ function hostFacts(io: CliIo, host: HostInfo): string {
     ['first seen', day(host.firstSeen)],
     ['last seen', `${day(host.lastSeen)}, on ${counted(host.daysSeen, 'day')} in all`],
     ['expires', host.notAfter === null ? 'not known' : day(host.notAfter)],
-    ['came by', host.source],
-    ['note', host.note],
+    ['came by', escapeText(host.source ?? '-')],
+    ['note', host.note && escapeText(host.note)],
   ])
 }
 
@@ -105,7 +106,7 @@ function pinTable(io: CliIo, pins: readonly Pin[]): Promise<string> {
     day(pin.firstSeen),
     day(pin.lastSeen),
     pin.digest,
-    pin.note ?? '',
+    escapeText(pin.note ?? ''),
   ])
   return table(io, ['STATE', 'SINCE', 'LAST SEEN', 'FINGERPRINT', 'NOTE'], rows)
 }
@@ -118,7 +119,7 @@ export async function history({ io }: Cli, server: string, _options: object, com
   const rows = lines.map((line) => [
     line.at.toISOString(),
     line.cause,
-    line.decidedBy ?? '-',
+    escapeText(line.decidedBy ?? '-'),
     `${line.old ?? '-'}\n-> ${line.new ?? '-'}`,
   ])
   const text = await table(io, ['AT', 'WHAT', 'BY', 'FINGERPRINTS'], rows)
@@ -134,9 +135,9 @@ export async function check(
   command: Command,
 ): Promise<Outcome> {
   const endpoint = readServer(server)
-  const certificate = await readCertificate(io, cert)
+  const { certificate, chain } = await readOwn(io, cert)
   await using known = await openToRead(io, command)
-  const verdict = await known.judge(endpoint, certificate)
+  const verdict = await known.judge(endpoint, certificate, { chain })
   const { accepted, word, explanation } = verdict
   const consequence = accepted
     ? styled(io, 'green', 'It would be accepted.')

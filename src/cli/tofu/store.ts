@@ -6,10 +6,11 @@ import type { Certificate } from '../../certificate/certificate.ts'
 import { type Fingerprint, parseFingerprint } from '../../certificate/fingerprint.ts'
 import { FileError } from '../../errors.ts'
 import { type Endpoint, parseEndpoint } from '../../names/endpoint.ts'
-import { TofuStore } from '../../tofu/tofu-store.ts'
+import { type TofuOptions, TofuStore } from '../../tofu/tofu-store.ts'
+import { readOwn } from '../cert/read.ts'
 import { UsageError } from '../exit-code.ts'
-import { readCertificate } from '../input.ts'
 import type { CliIo } from '../io.ts'
+import { fromUser } from '../options.ts'
 import { pinStorePath } from '../places.ts'
 
 /** Gemini's. A host that is given alone means it. */
@@ -21,9 +22,10 @@ export function storePath(io: CliIo, command: Command): string {
   return store ?? pinStorePath(io)
 }
 
-/** Opens the store to write to it. It is created if it is not there. */
-export async function openStore(io: CliIo, command: Command): Promise<TofuStore> {
-  return TofuStore.open({ path: storePath(io, command), clock: io.clock })
+/** Opens the store to write to it. It is created if it is not there, and then with hashes for names if that was said. */
+export function openStore(io: CliIo, command: Command, more: Pick<TofuOptions, 'onEvent'> = {}): Promise<TofuStore> {
+  const { hashNames = false } = command.optsWithGlobals<{ hashNames?: boolean }>()
+  return fromUser(() => TofuStore.open({ path: storePath(io, command), hashNames, clock: io.clock, ...more }))
 }
 
 /**
@@ -43,7 +45,7 @@ export async function openToRead(
     () => true,
     (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
   )
-  if (isThere) return TofuStore.open({ path, clock: io.clock })
+  if (isThere) return openStore(io, command)
   if (mayBeMissing || path === pinStorePath(io)) return TofuStore.inMemory({ clock: io.clock })
   throw new FileError('ERR_TLACACOCA_FILE_NOT_FOUND', path, `there is no store ${path}`)
 }
@@ -63,7 +65,7 @@ export interface CertificateOptions {
   readonly cert?: string
 }
 
-/** A certificate out of a file, or a fingerprint as it was typed: one of them. */
+/** A certificate out of a file, of several the first, or a fingerprint as it was typed: one of them. */
 export async function readPinnable(
   io: CliIo,
   fingerprint: string | undefined,
@@ -72,7 +74,7 @@ export async function readPinnable(
   if (fingerprint !== undefined && cert !== undefined) {
     throw new UsageError('give a fingerprint or --cert, and not both')
   }
-  if (cert !== undefined) return readCertificate(io, cert)
+  if (cert !== undefined) return (await readOwn(io, cert)).certificate
   if (fingerprint === undefined) throw new UsageError('give a fingerprint, or a certificate by --cert')
   return parseFingerprint(fingerprint)
 }

@@ -1,12 +1,12 @@
 // SQLite files of other programs. They are opened for reading only, so that not a byte of them changes.
 
-import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Database } from 'better-sqlite3'
 import { StoreError } from '../../errors.ts'
 import { show } from '../../internal/arguments.ts'
 import { readFileBytes } from '../../internal/atomic-file.ts'
 import { storeError } from '../../internal/sqlite-errors.ts'
+import { hasUnmergedLog, JOURNAL_MODE_AT, ROLLBACK_JOURNAL, WRITE_AHEAD_LOG } from '../../internal/sqlite-header.ts'
 import { parseInstant } from '../toml-instant.ts'
 import { digestFrom, GEMINI_PORT, hostWith, subjectOf } from './fields.ts'
 import type { Finding, FindingsBatch } from './findings.ts'
@@ -188,25 +188,22 @@ async function openForReading(path: string): Promise<Database> {
  * @throws {StoreError} STORE_CORRUPT if its last page was cut off: SQLite would read zeros there, and miss what it held.
  */
 async function copyOfWal(path: string): Promise<Buffer | null> {
-  const log = await stat(`${path}-wal`).catch(() => null)
-  if (log !== null && log.size > 0) return null
-  const file = await SourceFile.open(path)
+  if (hasUnmergedLog(path)) return null
+  const file = await SourceFile.open(path, { again: true })
   try {
-    // https://sqlite.org/fileformat.html section 1.3: bytes 16 and 17 are the size of a page, 1 for 65,536; bytes 18 and
-    // 19 are 2 for WAL and 1 for a rollback journal.
+    // https://sqlite.org/fileformat.html section 1.3: bytes 16 and 17 are the size of a page, 1 for 65,536.
     const header = await file.head(HEADER_LENGTH)
     if (header.length < HEADER_LENGTH) return null
     const pageSize = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16)
     if (file.size % pageSize !== 0) {
       throw new StoreError('ERR_TLACACOCA_STORE_CORRUPT', `the database ${path} is cut short`)
     }
-    if (file.size > MAX_COPY || header[18] !== 2) return null
+    if (file.size > MAX_COPY || header[JOURNAL_MODE_AT] !== WRITE_AHEAD_LOG[0]) return null
   } finally {
     await file.close()
   }
   const bytes = await readFileBytes(path, { maxBytes: MAX_COPY })
-  bytes[18] = 1
-  bytes[19] = 1
+  bytes.set(ROLLBACK_JOURNAL, JOURNAL_MODE_AT)
   return bytes
 }
 

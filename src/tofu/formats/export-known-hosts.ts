@@ -8,7 +8,6 @@ import { lstat } from 'node:fs/promises'
 import { FileError, ImportError } from '../../errors.ts'
 import { requireBoolean, requireOneOf, requireOptions, requireString } from '../../internal/arguments.ts'
 import { reading, refuseTarget, writeFileAtomic } from '../../internal/atomic-file.ts'
-import { requireNames } from '../hashed-names.ts'
 import { bySubject } from '../host-info.ts'
 import type { PinStore } from '../pin-store.ts'
 import { writersOf } from './detect.ts'
@@ -56,8 +55,6 @@ export async function exportKnownHosts(
   if (overwrite && update) throw new TypeError('expected "overwrite" or "update", and not both')
   const format = WRITABLE.find(({ name }) => name === options.format)
   if (format === undefined) throw new TypeError(`${options.format} is not written`)
-
-  requireNames(store, 'exported')
 
   const job = new ExportJob(store, format)
   const file = update ? await openForUpdate(path) : null

@@ -5,6 +5,8 @@ import { constants, type Stats } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { FileError } from '../../errors.ts'
 import { reading } from '../../internal/atomic-file.ts'
+import { isDatabaseOpenHere } from '../../internal/sqlite-header.ts'
+import { PIN_SCHEMA } from '../schema.ts'
 
 export class SourceFile {
   readonly path: string
@@ -24,9 +26,17 @@ export class SourceFile {
 
   /**
    * @param options.followLinks - Whether the file may be a symbolic link. Default true.
-   * @throws {FileError} FILE_NOT_FOUND, or FILE_UNREADABLE for everything else, such as a folder or a pipe.
+   * @param options.again - Whether the file is open here by another `SourceFile`. Default false.
+   * @throws {FileError} FILE_NOT_FOUND, or FILE_UNREADABLE for everything else, such as a folder, a pipe, or a pin database
+   *   that this process has open: when this file is closed, SQLite's locks would be gone (see `sqlite-header.ts`).
    */
-  static async open(path: string, options: { readonly followLinks?: boolean } = {}): Promise<SourceFile> {
+  static async open(
+    path: string,
+    options: { readonly followLinks?: boolean; readonly again?: boolean } = {},
+  ): Promise<SourceFile> {
+    if (options.again !== true && (await reading(path, async () => isDatabaseOpenHere(path, ID)))) {
+      throw unreadable(path, 'is a pin database that this program has open')
+    }
     // Without O_NONBLOCK, to open a pipe is to wait for whoever writes into it.
     const noFollow = options.followLinks === false ? (constants.O_NOFOLLOW ?? 0) : 0
     const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | noFollow
@@ -82,3 +92,4 @@ export function unreadable(path: string, what: string): FileError {
 }
 
 const CHUNK = 64 * 1024
+const ID = PIN_SCHEMA.applicationId

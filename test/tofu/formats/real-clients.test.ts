@@ -1,6 +1,5 @@
 // Amfora and Bombadillo themselves, where they are installed: what they write is read, and what is written they read.
 
-import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -9,10 +8,11 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { endpointFrom } from '../../../src/names/endpoint.ts'
 import { TofuStore } from '../../../src/tofu/tofu-store.ts'
 import { type TestCertificate, testCertificate } from '../../support/certificates.ts'
+import { hasProgram } from '../../support/field-program.ts'
 import { HAS_PSEUDO_TERMINALS, runInTerminal } from '../../support/pseudo-terminal.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 
-const isInstalled = (name: string): boolean => HAS_PSEUDO_TERMINALS && spawnSync(name, ['-v']).error === undefined
+const isInstalled = (name: string): boolean => HAS_PSEUDO_TERMINALS && hasProgram(name, ['-v'])
 const mine = await testCertificate({ host: '127.0.0.1' })
 const other = await testCertificate({ host: '127.0.0.1' })
 
