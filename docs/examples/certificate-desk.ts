@@ -186,7 +186,7 @@ async function main(folder = 'certificate-desk', port = '1965'): Promise<void> {
   const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
   if (!existsSync(certFile)) {
     const made = await generateSelfSignedCertificate({ hostname: 'localhost', validDays: 3650 })
-    await saveCertificateFiles(made, { certificatePath: certFile, privateKeyPath: keyFile })
+    await saveCertificateFiles(made, { certFile, keyFile })
   }
   const members = new Members(join(folder, 'members.txt'))
   const authority = await openAuthority(join(folder, 'ca'), members)

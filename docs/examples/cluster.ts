@@ -41,7 +41,7 @@ async function startAll(): Promise<void> {
   await mkdir(folder, { recursive: true })
   if (!existsSync(certFile)) {
     const made = await generateSelfSignedCertificate({ hostname: 'localhost', validDays: 3650 })
-    await saveCertificateFiles(made, { certificatePath: certFile, privateKeyPath: keyFile })
+    await saveCertificateFiles(made, { certFile, keyFile })
   }
   let isStopping = false
   const stop = (): void => {

@@ -81,7 +81,7 @@ async function main(root = 'capsule'): Promise<void> {
   const [certFile, keyFile] = [`${resolve(root)}.cert.pem`, `${resolve(root)}.key.pem`]
   if (!existsSync(certFile)) {
     const made = await generateSelfSignedCertificate({ hostname: 'localhost', validDays: 3650 })
-    await saveCertificateFiles(made, { certificatePath: certFile, privateKeyPath: keyFile })
+    await saveCertificateFiles(made, { certFile, keyFile })
   }
   const context = await createServerContext({ certificates: [{ certFile, keyFile }], clientCertificates: 'request' })
   const server = createCapsule({ root, context, served: ['localhost:1965'] })

@@ -369,7 +369,7 @@ async function main(folder = 'guest-book', port = '1965', certFile?: string, key
   const pair = { certFile: certFile ?? join(folder, 'cert.pem'), keyFile: keyFile ?? join(folder, 'key.pem') }
   if (certFile === undefined && !existsSync(pair.certFile)) {
     const made = await generateSelfSignedCertificate({ hostname: 'localhost', validDays: 3650 })
-    await saveCertificateFiles(made, { certificatePath: pair.certFile, privateKeyPath: pair.keyFile })
+    await saveCertificateFiles(made, { certFile: pair.certFile, keyFile: pair.keyFile })
   }
   const context = await createServerContext({ certificates: [pair], clientCertificates: 'request' })
   const registry = await IdentityRegistry.open({

@@ -50,7 +50,7 @@ const keyIn = (folder: string): string => join(folder, 'ca/ca.private_key.pem')
 export async function openMailHost(folder: string, hostname: string): Promise<CertificateAuthority> {
   if (!existsSync(certificateIn(folder))) {
     const made = await generateSelfSignedCertificate({ hostname, isCA: true, validDays: 3650 })
-    await saveCertificateFiles(made, { certificatePath: certificateIn(folder), privateKeyPath: keyIn(folder) })
+    await saveCertificateFiles(made, { certFile: certificateIn(folder), keyFile: keyIn(folder) })
   }
   return CertificateAuthority.open(join(folder, 'ca'))
 }

@@ -3,7 +3,17 @@ export { CertificateRequest } from '../certificate/certificate-request.ts'
 export type { CertificateExtension, KeyUsage, SubjectAltNames } from '../certificate/extensions.ts'
 export type { NameField } from '../certificate/name-fields.ts'
 export type { RevocationChecker, RevocationReason, RevocationStatus } from '../certificate/revocation-checker.ts'
-export { AuthorityError, CertificateRequestError, CsrNotAuthedError } from '../errors.ts'
+export {
+  AuthorityError,
+  CertificateError,
+  CertificateRequestError,
+  CsrNotAuthedError,
+  FileError,
+  InvalidNameError,
+  PrivateKeyError,
+  StoreError,
+  TlacacocaError,
+} from '../errors.ts'
 export type { AuditEvent, AuditVerdict, NewAuditEvent } from './audit.ts'
 export { AUDIT_START, verifyAuditTrail } from './audit.ts'
 export type { AuthorityOptions, IntermediateRequest, IssuedListFilter, SignRequest } from './certificate-authority.ts'
@@ -39,12 +49,14 @@ export type {
   BeginOutcome,
   BegunCrl,
   CompleteOutcome,
+  HoldOutcome,
   IssuedFilter,
+  IssuedNotice,
   IssuedRow,
   IssuedStatus,
   IssuedStore,
   NewIssued,
-  Notice,
+  ReleaseOutcome,
   ReplayWindow,
   Revocation,
   RevokeOutcome,

@@ -7,11 +7,11 @@
 import type { Certificate } from '../certificate/certificate.ts'
 import type { Fingerprint } from '../certificate/fingerprint.ts'
 import type { RevocationReason } from '../certificate/revocation-checker.ts'
+import type { Awaitable } from '../internal/awaitable.ts'
 import type { AuditEvent, NewAuditEvent } from './audit.ts'
 import type { CrlEntry } from './crl-encoding.ts'
 
-/** A value, or a promise of it. Whoever implements a store may answer at once; whoever calls it must await. */
-export type Awaitable<T> = T | Promise<T>
+export type { Awaitable }
 
 /**
  * What has become of a certificate. `pending`: it is about to be signed, or the program was killed while it signed.
@@ -113,6 +113,16 @@ export type RevokeOutcome =
   | { readonly kind: 'already_revoked' }
   | { readonly kind: 'unknown' }
 
+/** What came of a hold: what the certificate was, or that it is no such certificate. */
+export interface HoldOutcome {
+  readonly kind: 'held' | 'already_held' | 'revoked' | 'unknown'
+}
+
+/** What came of a release. */
+export interface ReleaseOutcome {
+  readonly kind: 'released' | 'not_held' | 'unknown'
+}
+
 /** What is said about a hold or a release. */
 export interface StatusChange {
   /** Of the certificate. */
@@ -144,7 +154,7 @@ export interface StoredCrl {
 }
 
 /** Something that `postsign` has not been told yet, or not with success. */
-export interface Notice {
+export interface IssuedNotice {
   /** Names it in `settleNotice` and `postponeNotice`. */
   readonly id: number
   /** Of the certificate that was issued. */
@@ -223,9 +233,9 @@ export interface IssuedStore {
   /** Revokes a certificate that is issued or held. */
   revoke(revocation: Revocation): Awaitable<RevokeOutcome>
   /** Takes a certificate back for a while. The answer says what it is now, or that it is no such certificate. */
-  hold(change: StatusChange): Awaitable<{ readonly kind: 'held' | 'already_held' | 'revoked' | 'unknown' }>
+  hold(change: StatusChange): Awaitable<HoldOutcome>
   /** Ends a hold. */
-  release(change: StatusChange): Awaitable<{ readonly kind: 'released' | 'not_held' | 'unknown' }>
+  release(change: StatusChange): Awaitable<ReleaseOutcome>
   /** Sees to it that nothing is issued for a key any more. For one that is blocked it does nothing. */
   blockKey(key: { readonly publicKey: Fingerprint; readonly at: number; readonly by: string | null }): Awaitable<void>
   /** Whether that is so. */
@@ -239,7 +249,7 @@ export interface IssuedStore {
   currentCrl(): Awaitable<StoredCrl | null>
 
   /** Notices that are due, the one that has been due for longest first. */
-  claimNotices(at: number, until: number, limit: number): Awaitable<readonly Notice[]>
+  claimNotices(at: number, until: number, limit: number): Awaitable<readonly IssuedNotice[]>
   /** Forgets a notice: `postsign` has been told. */
   settleNotice(id: number): Awaitable<void>
   /** Gives a notice back, to be due at an instant. */

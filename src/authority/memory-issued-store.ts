@@ -7,20 +7,19 @@ import type {
   BeginOutcome,
   BegunCrl,
   CompleteOutcome,
+  HoldOutcome,
   IssuedFilter,
+  IssuedNotice,
   IssuedRow,
   IssuedStore,
   NewIssued,
-  Notice,
+  ReleaseOutcome,
   ReplayWindow,
   Revocation,
   RevokeOutcome,
   StatusChange,
   StoredCrl,
 } from './issued-store.ts'
-
-type Held = { readonly kind: 'held' | 'already_held' | 'revoked' | 'unknown' }
-type Released = { readonly kind: 'released' | 'not_held' | 'unknown' }
 
 /**
  * Keeps issued certificates in memory, for as long as the process lives: for tests, and for authorities that live no
@@ -128,7 +127,7 @@ export class MemoryIssuedStore implements IssuedStore {
       : { kind: 'revoked', serials: revoked.map((each) => each.serial) }
   }
 
-  hold({ serial, at, by }: StatusChange): Held {
+  hold({ serial, at, by }: StatusChange): HoldOutcome {
     this.#requireOpen()
     const row = this.#rows.get(serial)
     if (row === undefined || row.status === 'pending') return { kind: 'unknown' }
@@ -140,7 +139,7 @@ export class MemoryIssuedStore implements IssuedStore {
     return { kind: 'held' }
   }
 
-  release({ serial, at, by }: StatusChange): Released {
+  release({ serial, at, by }: StatusChange): ReleaseOutcome {
     this.#requireOpen()
     const row = this.#rows.get(serial)
     if (row === undefined || row.status === 'pending') return { kind: 'unknown' }
@@ -200,7 +199,7 @@ export class MemoryIssuedStore implements IssuedStore {
     return { ...crl, der: Uint8Array.from(crl.der) }
   }
 
-  claimNotices(at: number, until: number, limit: number): readonly Notice[] {
+  claimNotices(at: number, until: number, limit: number): readonly IssuedNotice[] {
     this.#requireOpen()
     const due = [...this.#notices].filter(([, notice]) => notice.dueAt <= at)
     return due

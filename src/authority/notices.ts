@@ -4,7 +4,7 @@
 import type { Clock } from '../internal/clock.ts'
 import { tell } from '../net/report.ts'
 import type { AuthorityEvent } from './events.ts'
-import type { IssuedRow, IssuedStore, Notice } from './issued-store.ts'
+import type { IssuedNotice, IssuedRow, IssuedStore } from './issued-store.ts'
 
 export interface NoticesParts {
   readonly store: IssuedStore
@@ -64,7 +64,7 @@ export class Notices {
     clearTimeout(this.#timer)
   }
 
-  async #deliverOne({ id, serial, attempts }: Notice): Promise<boolean> {
+  async #deliverOne({ id, serial, attempts }: IssuedNotice): Promise<boolean> {
     const { store, clock, tellHook, onEvent } = this.#parts
     const row = await store.get(serial)
     try {

@@ -16,12 +16,14 @@ import type {
   BeginOutcome,
   BegunCrl,
   CompleteOutcome,
+  HoldOutcome,
   IssuedFilter,
+  IssuedNotice,
   IssuedRow,
   IssuedStatus,
   IssuedStore,
   NewIssued,
-  Notice,
+  ReleaseOutcome,
   ReplayWindow,
   Revocation,
   RevokeOutcome,
@@ -221,7 +223,7 @@ export class SqliteIssuedStore implements IssuedStore {
     })
   }
 
-  hold({ serial, at, by }: StatusChange): Awaitable<{ kind: 'held' | 'already_held' | 'revoked' | 'unknown' }> {
+  hold({ serial, at, by }: StatusChange): Awaitable<HoldOutcome> {
     return this.#file.write(() => {
       const status = this.#row(serial)?.status
       if (status === undefined || status === 'pending') return { kind: 'unknown' } as const
@@ -234,7 +236,7 @@ export class SqliteIssuedStore implements IssuedStore {
     })
   }
 
-  release({ serial, at, by }: StatusChange): Awaitable<{ kind: 'released' | 'not_held' | 'unknown' }> {
+  release({ serial, at, by }: StatusChange): Awaitable<ReleaseOutcome> {
     return this.#file.write(() => {
       const status = this.#row(serial)?.status
       if (status === undefined || status === 'pending') return { kind: 'unknown' } as const
@@ -305,9 +307,9 @@ export class SqliteIssuedStore implements IssuedStore {
     })
   }
 
-  claimNotices(at: number, until: number, limit: number): Awaitable<readonly Notice[]> {
+  claimNotices(at: number, until: number, limit: number): Awaitable<readonly IssuedNotice[]> {
     return this.#writeSoon(() => {
-      const due = this.#all<Notice>(
+      const due = this.#all<IssuedNotice>(
         'SELECT id, serial, attempts FROM notice WHERE due_at <= ? ORDER BY due_at, id LIMIT ?',
         at,
         limit,

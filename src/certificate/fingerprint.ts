@@ -28,7 +28,20 @@ export type Fingerprint = string & { readonly [brand]: 'Fingerprint' }
 export type FingerprintSubject = 'certificate' | 'public-key'
 
 /** The spellings that {@link formatFingerprint} writes and {@link parseFingerprint} reads. */
-export type FingerprintStyle = (typeof STYLES)[number]
+export type FingerprintStyle =
+  | 'canonical'
+  | 'hex'
+  | 'hex-upper'
+  | 'colons'
+  | 'colons-lower'
+  | 'prefixed'
+  | 'prefixed-upper'
+  | 'labelled'
+  | 'openssl'
+  | 'base64'
+  | 'base64url'
+  | 'base64url-unpadded'
+  | 'openssh'
 
 /** @internal */
 export const STYLES = [
@@ -45,7 +58,7 @@ export const STYLES = [
   'base64url',
   'base64url-unpadded',
   'openssh',
-] as const
+] as const satisfies readonly FingerprintStyle[]
 
 const CANONICAL = /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}|spki-sha256:[0-9a-f]{64})$/
 

@@ -16,7 +16,17 @@ import { type Passphrase, requirePassphrase } from './passphrase.ts'
  * TLS 1.3 has no place for `secp256k1`, and has one for the brainpool curves that nearly nobody implements: most TLS
  * stacks refuse certificates with these keys, Node's and browsers' among them. They are for signatures elsewhere.
  */
-export type KeyKind = (typeof KEY_KINDS)[number]
+export type KeyKind =
+  | 'P-256'
+  | 'P-384'
+  | 'Ed25519'
+  | 'RSA-2048'
+  | 'RSA-3072'
+  | 'RSA-4096'
+  | 'secp256k1'
+  | 'brainpoolP256r1'
+  | 'brainpoolP384r1'
+  | 'brainpoolP512r1'
 
 export const KEY_KINDS = [
   'P-256',
@@ -29,7 +39,7 @@ export const KEY_KINDS = [
   'brainpoolP256r1',
   'brainpoolP384r1',
   'brainpoolP512r1',
-] as const
+] as const satisfies readonly KeyKind[]
 
 /** What a certificate may be used for (extended key usage, RFC 5280 section 4.2.1.12). */
 export type CertificateUsage = 'server' | 'client' | 'both'

@@ -39,7 +39,7 @@ export interface GeneratedCertificate {
  *
  * // A server.
  * const server = await generateSelfSignedCertificate({ hostname: 'example.org', subjectAltNames: ['*.example.org'] })
- * await saveCertificateFiles(server, { certificatePath: 'cert.pem', privateKeyPath: 'key.pem' })
+ * await saveCertificateFiles(server, { certFile: 'cert.pem', keyFile: 'key.pem' })
  *
  * // An identity for a client, whose key is encrypted.
  * const passphrase = 'correct horse battery staple'

@@ -1,5 +1,20 @@
 // What `tlacacoca/certificate` offers. Importing it loads nothing but Node's own modules.
 
+export {
+  CertificateError,
+  CertificateRequestError,
+  ChainError,
+  ExtraneousPrivateKeyError,
+  FileError,
+  InvalidNameError,
+  LeafCertificateHasNoPrivateKeyError,
+  MoreThanOneLeafCertificateError,
+  NoCertificateChainError,
+  NoLeafCertificateError,
+  Pkcs12Error,
+  PrivateKeyError,
+  TlacacocaError,
+} from '../errors.ts'
 export { type Endpoint, endpointFrom, parseEndpoint } from '../names/endpoint.ts'
 export type { AlternativeNames } from './alternative-names.ts'
 export { Certificate, type CertificateInput, type CertificateValidity } from './certificate.ts'

@@ -68,7 +68,7 @@ export interface RenewedCertificate {
  *   privateKey: await readFile('key.pem'),
  *   validDays: 730,
  * })
- * await saveCertificateFiles(renewed, { certificatePath: 'cert.pem', overwrite: true })
+ * await saveCertificateFiles(renewed, { certFile: 'cert.pem', overwrite: true })
  */
 export async function renewCertificate(options: RenewOptions): Promise<RenewedCertificate> {
   if (typeof options !== 'object' || options === null) {

@@ -62,7 +62,7 @@ export interface RotatedCertificate extends GeneratedCertificate {
  *   privateKey: await readFile('key.pem'),
  *   validDays: 730,
  * })
- * const next = { certificatePath: 'next-cert.pem', privateKeyPath: 'next-key.pem' }
+ * const next = { certFile: 'next-cert.pem', keyFile: 'next-key.pem' }
  * await saveCertificateFiles({ certificatePem, privateKeyPem }, next)
  */
 export async function rotateCertificate(options: RotateOptions): Promise<RotatedCertificate> {

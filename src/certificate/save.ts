@@ -17,9 +17,9 @@ export interface CertificateFiles {
 /** Where to. */
 export interface SaveOptions {
   /** Where the certificate goes. */
-  readonly certificatePath: string
+  readonly certFile: string
   /** Required if there is a private key to write, and only then. */
-  readonly privateKeyPath?: string
+  readonly keyFile?: string
   /** Whether files of these names may be replaced. Default false. */
   readonly overwrite?: boolean
 }
@@ -40,7 +40,7 @@ export interface SaveOptions {
  * import { generateSelfSignedCertificate, saveCertificateFiles } from 'tlacacoca/certificate'
  *
  * const pair = await generateSelfSignedCertificate({ hostname: 'example.org' })
- * await saveCertificateFiles(pair, { certificatePath: 'cert.pem', privateKeyPath: 'key.pem' })
+ * await saveCertificateFiles(pair, { certFile: 'cert.pem', keyFile: 'key.pem' })
  */
 export async function saveCertificateFiles(files: CertificateFiles, options: SaveOptions): Promise<void> {
   const { overwrite = false } = options
@@ -54,20 +54,20 @@ export async function saveCertificateFiles(files: CertificateFiles, options: Sav
 
 function filesToWrite(files: CertificateFiles, options: SaveOptions): NewFile[] {
   const { certificatePem, privateKeyPem } = files
-  const { certificatePath, privateKeyPath } = options
-  requireString('certificatePath', certificatePath)
+  const { certFile, keyFile } = options
+  requireString('certFile', certFile)
   requireCertificate(certificatePem)
-  const certificate: NewFile = { path: certificatePath, contents: certificatePem, mode: 0o644 }
-  if (privateKeyPem === undefined && privateKeyPath === undefined) return [certificate]
+  const certificate: NewFile = { path: certFile, contents: certificatePem, mode: 0o644 }
+  if (privateKeyPem === undefined && keyFile === undefined) return [certificate]
 
-  if (privateKeyPath === undefined) throw new TypeError('"privateKeyPath" is missing; there is a private key to write')
+  if (keyFile === undefined) throw new TypeError('"keyFile" is missing; there is a private key to write')
   if (privateKeyPem === undefined) throw new TypeError('"privateKeyPem" is missing; there is a path for it')
-  requireString('privateKeyPath', privateKeyPath)
+  requireString('keyFile', keyFile)
   requirePrivateKey(privateKeyPem)
-  if (resolve(certificatePath) === resolve(privateKeyPath)) {
-    throw new TypeError('"certificatePath" and "privateKeyPath" expected two files, got one')
+  if (resolve(certFile) === resolve(keyFile)) {
+    throw new TypeError('"certFile" and "keyFile" expected two files, got one')
   }
-  return [{ path: privateKeyPath, contents: privateKeyPem, mode: 0o600 }, certificate]
+  return [{ path: keyFile, contents: privateKeyPem, mode: 0o600 }, certificate]
 }
 
 /** Confusing the two texts would put the key into a file that everybody may read. */

@@ -47,7 +47,7 @@ export interface CertificateFileProblem {
 /** What to check a certificate file against. */
 export interface ValidateFileOptions {
   /** The file with the private key. Without it, nothing is said about keys. */
-  readonly keyPath?: string
+  readonly keyFile?: string
   /** For an encrypted private key. */
   readonly passphrase?: Passphrase
   /** The instant at which to judge the dates. Default: now. */
@@ -63,7 +63,7 @@ export interface ValidateFileOptions {
  * @example
  * import { validateCertificateFile } from 'tlacacoca/certificate'
  *
- * const { valid, problems } = await validateCertificateFile('cert.pem', { keyPath: 'key.pem' })
+ * const { valid, problems } = await validateCertificateFile('cert.pem', { keyFile: 'key.pem' })
  * if (!valid) for (const { code, message } of problems) console.error(`${code}: ${message}`)
  */
 export async function validateCertificateFile(
@@ -71,10 +71,10 @@ export async function validateCertificateFile(
   options: ValidateFileOptions = {},
 ): Promise<{ readonly valid: boolean; readonly problems: readonly CertificateFileProblem[] }> {
   requireString('path', path)
-  requireOptions('options', options, ['keyPath', 'passphrase', 'at', 'allowChain'])
-  const { keyPath, passphrase, at = new Date(), allowChain = false } = options
+  requireOptions('options', options, ['keyFile', 'passphrase', 'at', 'allowChain'])
+  const { keyFile, passphrase, at = new Date(), allowChain = false } = options
   requireDate('at', at)
-  if (keyPath !== undefined) requireString('keyPath', keyPath)
+  if (keyFile !== undefined) requireString('keyFile', keyFile)
 
   const problems: CertificateFileProblem[] = []
   const certificates = await readCertificates(path, problems)
@@ -85,7 +85,7 @@ export async function validateCertificateFile(
     const prefix = certificates.length === 1 ? '' : `certificate ${index + 1}: `
     for (const { code, message } of problemsOf(certificate, at)) problems.push({ code, message: prefix + message })
   }
-  if (keyPath !== undefined) problems.push(...(await keyProblems(keyPath, passphrase, certificates[0])))
+  if (keyFile !== undefined) problems.push(...(await keyProblems(keyFile, passphrase, certificates[0])))
   return { valid: problems.length === 0, problems }
 }
 

@@ -1,6 +1,19 @@
 // What `tlacacoca/identity` offers: the registry of a server, and the wallet of a client.
 
-export { IdentityError } from '../errors.ts'
+export {
+  CertificateError,
+  FileError,
+  type FileProblem,
+  IdentityError,
+  IdentityMetadataError,
+  ImportError,
+  InvalidNameError,
+  Pkcs12Error,
+  PrivateKeyError,
+  SignatureError,
+  StoreError,
+  TlacacocaError,
+} from '../errors.ts'
 export type { ExportableIdentity } from './formats/export-files.ts'
 export type { IdentityTarget } from './formats/identity-target.ts'
 export type { IdentityImport, ImportedIdentity, ImportProblem, ImportProblemCode } from './formats/imported-identity.ts'
@@ -26,6 +39,7 @@ export type {
   Awaitable,
   CertificateMarks,
   CredentialMatch,
+  CredentialRevocation,
   CredentialSource,
   CredentialStatus,
   Happened,
@@ -42,7 +56,6 @@ export type {
   RecoveryRequest,
   Redemption,
   Registration,
-  Revocation,
   Rotation,
   SeenCredential,
   Sighting,
@@ -52,7 +65,7 @@ export type {
   StoredLink,
   StoredUser,
 } from './registry/identity-store.ts'
-export type { LinkCode, LinkCodeOptions, Profile, Recovery } from './registry/joining.ts'
+export type { LinkCode, LinkCodeOptions, Recovery, UserProfile } from './registry/joining.ts'
 export type {
   IdentityLimiter,
   LimitDecision,
@@ -61,10 +74,10 @@ export type {
   MemoryLimiterOptions,
 } from './registry/limiter.ts'
 export { MemoryIdentityLimiter } from './registry/limiter.ts'
-export type { ExpiringOptions, RevokeOptions } from './registry/managing.ts'
+export type { ExpiringOptions, RevokeCredentialOptions } from './registry/managing.ts'
 export { MemoryIdentityStore } from './registry/memory-identity-store.ts'
 export type { IdentityAuthority, IdentityPolicy } from './registry/policy.ts'
-export type { Notice, RefusalReason, Resolution } from './registry/resolution.ts'
+export type { IdentityNotice, RefusalReason, Resolution } from './registry/resolution.ts'
 export type { SqliteIdentityStoreOptions } from './registry/sqlite-identity-store.ts'
 export { SqliteIdentityStore } from './registry/sqlite-identity-store.ts'
 export type { TransientIdentity, TransientOptions } from './registry/transient-identities.ts'

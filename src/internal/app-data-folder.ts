@@ -3,8 +3,8 @@
 import { posix, win32 } from 'node:path'
 import { requireString, show } from './arguments.ts'
 
-/** The parts of the surroundings that decide where data belongs. */
-export interface Surroundings {
+/** What decides where the data of programs belongs. */
+export interface PlatformFacts {
   readonly platform: NodeJS.Platform
   readonly env: { readonly XDG_DATA_HOME?: string | undefined; readonly LOCALAPPDATA?: string | undefined }
   readonly home: string
@@ -15,7 +15,7 @@ export interface Surroundings {
  *
  * @throws {RangeError} If `appName` cannot be the name of one folder on every platform.
  */
-export function appDataFolder(appName: string, { platform, env, home }: Surroundings): string {
+export function appDataFolder(appName: string, { platform, env, home }: PlatformFacts): string {
   requireAppName(appName)
   if (platform === 'win32') {
     const local = env.LOCALAPPDATA

@@ -11,10 +11,10 @@ import { ConsoleFormat } from './console-format.ts'
 import { type AddressPseudonymizer, createAddressPseudonymizer } from './pseudonym.ts'
 import { Redactor } from './redact.ts'
 
-const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
+export const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const satisfies readonly LogLevel[]
 
 /** How much is logged: this and everything more serious. */
-export type LogLevel = (typeof LEVELS)[number]
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'
 
 /** Facts that belong to a message. Any values; what is not fit for a log is left out or replaced. */
 export type LogFields = Readonly<Record<string, unknown>>

@@ -4,7 +4,14 @@
 export type { IssuanceChecker, IssuanceStatus } from '../certificate/issuance-checker.ts'
 export type { Peer } from '../certificate/peer.ts'
 export type { RevocationChecker, RevocationReason, RevocationStatus } from '../certificate/revocation-checker.ts'
-export { AddressListError, FileError, type FileProblem, InvalidNameError, TlacacocaError } from '../errors.ts'
+export {
+  AddressListError,
+  FileError,
+  type FileProblem,
+  InvalidNameError,
+  ListenError,
+  TlacacocaError,
+} from '../errors.ts'
 export type { Clock } from '../internal/clock.ts'
 export {
   type AddressRange,
@@ -81,5 +88,5 @@ export type { RateLimitStore } from './rate-limit-store.ts'
 export { RateLimiter } from './rate-limiter.ts'
 export type { RateLimitCounters, RateLimiterOptions } from './rate-limiter-options.ts'
 export { RateLimits } from './rate-limits.ts'
-export type { BucketOptions, TokenBucketResult } from './refill.ts'
+export type { BucketOptions, TokenBucketResult, TokensMissing, TokensTaken } from './refill.ts'
 export { TokenBucket, type TokenBucketOptions } from './token-bucket.ts'

@@ -24,13 +24,15 @@ export interface BucketOptions {
 /** What a bucket answers to a request for tokens. */
 export type TokenBucketResult = TokensTaken | TokensMissing
 
-interface TokensTaken {
+/** The tokens were there, and are taken. */
+export interface TokensTaken {
   readonly allowed: true
   /** Tokens left, which may be a fraction. */
   readonly remaining: number
 }
 
-interface TokensMissing {
+/** There are not enough tokens, and none is taken. */
+export interface TokensMissing {
   readonly allowed: false
   /** Tokens left, which may be a fraction. */
   readonly remaining: number

@@ -1,6 +1,6 @@
 // What `tlacacoca/postgres` offers: stores that many servers share, in a PostgreSQL that you have already.
 
-export { StoreError } from '../errors.ts'
+export { AuthorityError, StoreError, TlacacocaError } from '../errors.ts'
 export type {
   PostgresClient,
   PostgresEmbedded,

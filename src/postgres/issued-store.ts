@@ -111,11 +111,11 @@ export class PostgresIssuedStore implements IssuedStore {
     return this.#write((work) => work.revoke(revocation))
   }
 
-  hold(change: issued.StatusChange): Promise<{ readonly kind: 'held' | 'already_held' | 'revoked' | 'unknown' }> {
+  hold(change: issued.StatusChange): Promise<issued.HoldOutcome> {
     return this.#write((work) => work.hold(change))
   }
 
-  release(change: issued.StatusChange): Promise<{ readonly kind: 'released' | 'not_held' | 'unknown' }> {
+  release(change: issued.StatusChange): Promise<issued.ReleaseOutcome> {
     return this.#write((work) => work.release(change))
   }
 
@@ -152,7 +152,7 @@ export class PostgresIssuedStore implements IssuedStore {
     return row === undefined ? null : crlOf(row)
   }
 
-  async claimNotices(at: number, until: number, limit: number): Promise<readonly issued.Notice[]> {
+  async claimNotices(at: number, until: number, limit: number): Promise<readonly issued.IssuedNotice[]> {
     const rows = await this.#database.query(
       `WITH due AS (
          SELECT id, due_at FROM ${this.#in}notice WHERE due_at <= $1 ORDER BY due_at, id LIMIT $3::bigint

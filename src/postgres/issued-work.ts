@@ -6,9 +6,11 @@ import type {
   BeginOutcome,
   BegunCrl,
   CompleteOutcome,
+  HoldOutcome,
   IssuedRow,
   IssuedStatus,
   NewIssued,
+  ReleaseOutcome,
   ReplayWindow,
   Revocation,
   RevokeOutcome,
@@ -95,7 +97,7 @@ export class IssuedWork {
     return { kind: 'revoked', serials: others }
   }
 
-  async hold({ serial, at, by }: StatusChange): Promise<{ kind: 'held' | 'already_held' | 'revoked' | 'unknown' }> {
+  async hold({ serial, at, by }: StatusChange): Promise<HoldOutcome> {
     const status = await this.#status(serial)
     if (status === undefined || status === 'pending') return { kind: 'unknown' }
     if (status === 'revoked') return { kind: 'revoked' }
@@ -106,7 +108,7 @@ export class IssuedWork {
     return { kind: 'held' }
   }
 
-  async release({ serial, at, by }: StatusChange): Promise<{ kind: 'released' | 'not_held' | 'unknown' }> {
+  async release({ serial, at, by }: StatusChange): Promise<ReleaseOutcome> {
     const status = await this.#status(serial)
     if (status === undefined || status === 'pending') return { kind: 'unknown' }
     if (status !== 'held') return { kind: 'not_held' }

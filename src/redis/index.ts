@@ -3,7 +3,7 @@
 export { StoreError, TlacacocaError } from '../errors.ts'
 export type { Clock } from '../internal/clock.ts'
 export type { RateLimitStore } from '../middleware/rate-limit-store.ts'
-export type { BucketOptions, TokenBucketResult } from '../middleware/refill.ts'
+export type { BucketOptions, TokenBucketResult, TokensMissing, TokensTaken } from '../middleware/refill.ts'
 export type { RedisClient, RedisCommand } from './client.ts'
 export type { EngineCounters, EngineOptions, RedisEvent } from './engine.ts'
 export type { FleetSecret } from './key-hash.ts'

@@ -3,7 +3,32 @@
 export type { Issuance, Peer, TLSVersion, VerifiedPeer } from '../certificate/peer.ts'
 export type { PeerCandidate, PeerVerifier, VerifierDecision } from '../certificate/peer-verifier.ts'
 export type { RevocationChecker, RevocationReason, RevocationStatus } from '../certificate/revocation-checker.ts'
-export { type AlertLevel, VerificationRefused } from '../errors.ts'
+export {
+  type AlertLevel,
+  AlertUnavailableError,
+  BadTLSDataError,
+  BufferFullError,
+  CertificateError,
+  ChainError,
+  ConnectionError,
+  ContextError,
+  ExtraneousPrivateKeyError,
+  FileError,
+  InvalidAlertLevel,
+  InvalidatedError,
+  InvalidNameError,
+  LeafCertificateHasNoPrivateKeyError,
+  ListenError,
+  MoreThanOneLeafCertificateError,
+  NoCertificateChainError,
+  NoLeafCertificateError,
+  PeerRefusedError,
+  PrivateKeyError,
+  TLSAlertError,
+  TlacacocaError,
+  TruncatedError,
+  VerificationRefused,
+} from '../errors.ts'
 export type { ConnectionDecision, ConnectionGuard } from '../net/connection-guard.ts'
 export type {
   ConnectionHandler,
@@ -51,6 +76,7 @@ export type { WireCallbacks } from './sans-io/wire-callbacks.ts'
 export { createSecureServer, type SecureServerOptions } from './secure-server.ts'
 export type {
   ServedCertificate,
+  ServedNames,
   ServerCertificateFiles,
   ServerCertificateSource,
   ServerCertificateTexts,

@@ -16,7 +16,8 @@ import {
 } from './keyed-certificate.ts'
 import { prefixed } from './prefixed-error.ts'
 
-interface ServedNames {
+/** Which names a certificate of a server is for. */
+export interface ServedNames {
   /**
    * The host names to answer to with this certificate, `*.` and a name for any one label before it. Without the
    * option: the DNS names in the certificate's subjectAltName. The common name is never looked at (RFC 9525).

@@ -1,3 +1,16 @@
+export {
+  CertificateChangedError,
+  CertificateError,
+  FileError,
+  type FileProblem,
+  ImportError,
+  InvalidNameError,
+  NotTrustedError,
+  SignatureError,
+  StoreError,
+  TlacacocaError,
+} from '../errors.ts'
+export type { PlatformFacts } from '../internal/app-data-folder.ts'
 export type { Pinnable, TrustOptions } from './changes.ts'
 export { detectKnownHosts } from './formats/detect.ts'
 export type { KnownHostsExport, KnownHostsExportOptions } from './formats/export-known-hosts.ts'

@@ -6,10 +6,10 @@
 // `PinUpdate`. What races with another program loses cleanly, and is judged again on what is there now.
 
 import type { Fingerprint } from '../certificate/fingerprint.ts'
+import type { Awaitable } from '../internal/awaitable.ts'
 import type { Pin, PinChange } from './pin.ts'
 
-/** A value, or a promise of it. Whoever implements a store may answer at once; whoever calls it must await. */
-export type Awaitable<T> = T | Promise<T>
+export type { Awaitable }
 
 /** `lastSeen` is rewritten once it is this far off, in either direction: a clock that was wrong is put right too. */
 export const SEEN_INTERVAL_MS = 86_400_000

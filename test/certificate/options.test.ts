@@ -21,7 +21,7 @@ it.each([later, { At: later }, { now: later }, { at: '2099-01-01' }, { at: new D
   },
 )
 
-it.each(['privateKeyPath', 'keyFile', 'Keypath'])(
+it.each(['privateKeyFile', 'keyPath', 'Keyfile'])(
   'does not pass over a key file that is named as "%s"',
   async (name) => {
     await expect(validateCertificateFile('cert.pem', { [name]: 'key.pem' } as never)).rejects.toThrow(/no option/)

@@ -79,7 +79,7 @@ it.each<[string, () => Promise<unknown>]>([
   ],
   [
     'a private key in place of a certificate',
-    () => saveCertificateFiles({ certificatePem: pem }, { certificatePath: '/nonexistent/cert.pem' }),
+    () => saveCertificateFiles({ certificatePem: pem }, { certFile: '/nonexistent/cert.pem' }),
   ],
   [
     'a file that cannot be written',
@@ -87,7 +87,7 @@ it.each<[string, () => Promise<unknown>]>([
       const folder = join(await temporaryFolder(), 'file')
       await mkdir(join(folder, 'key.pem'), { recursive: true })
       const { certPem } = await otherCertificate
-      const paths = { certificatePath: join(folder, 'cert.pem'), privateKeyPath: join(folder, 'key.pem') }
+      const paths = { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') }
       await saveCertificateFiles({ certificatePem: certPem, privateKeyPem: pem }, { ...paths, overwrite: true })
     },
   ],

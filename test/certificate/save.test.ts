@@ -15,27 +15,27 @@ beforeAll(async () => {
 })
 
 let folder: string
-let paths: { certificatePath: string; privateKeyPath: string }
+let paths: { certFile: string; keyFile: string }
 beforeEach(async () => {
   folder = await temporaryFolder()
-  paths = { certificatePath: join(folder, 'cert.pem'), privateKeyPath: join(folder, 'key.pem') }
+  paths = { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') }
 })
 
 const modeOf = async (path: string): Promise<number> => (await stat(path)).mode & 0o777
 const names = async (): Promise<string[]> => (await readdir(folder)).sort()
 const contents = async (): Promise<string[]> => [
-  await readFile(paths.certificatePath, 'utf8'),
-  await readFile(paths.privateKeyPath, 'utf8'),
+  await readFile(paths.certFile, 'utf8'),
+  await readFile(paths.keyFile, 'utf8'),
 ]
 
 describe('saveCertificateFiles', () => {
   it('writes the pair, the key for its owner only', async () => {
     await saveCertificateFiles(first, paths)
     expect(await contents()).toEqual([first.certificatePem, first.privateKeyPem])
-    expect(await modeOf(paths.certificatePath)).toBe(0o644 & ~process.umask())
-    expect(await modeOf(paths.privateKeyPath)).toBe(0o600)
+    expect(await modeOf(paths.certFile)).toBe(0o644 & ~process.umask())
+    expect(await modeOf(paths.keyFile)).toBe(0o600)
     expect(await names()).toEqual(['cert.pem', 'key.pem'])
-    const key = await loadPrivateKey(await readFile(paths.privateKeyPath))
+    const key = await loadPrivateKey(await readFile(paths.keyFile))
     expect(matchesCertificate(key, first.certificate)).toBe(true)
   })
 
@@ -48,61 +48,61 @@ describe('saveCertificateFiles', () => {
     } finally {
       process.umask(before)
     }
-    expect(await modeOf(paths.privateKeyPath)).toBe(0o600)
+    expect(await modeOf(paths.keyFile)).toBe(0o600)
   })
 
-  it.each(['certificatePath', 'privateKeyPath'] as const)('writes nothing if the file of %s exists', async (taken) => {
+  it.each(['certFile', 'keyFile'] as const)('writes nothing if the file of %s exists', async (taken) => {
     await writeFile(paths[taken], 'precious')
     await expect(saveCertificateFiles(first, paths)).rejects.toMatchObject({
       code: 'ERR_TLACACOCA_FILE_EXISTS',
       path: paths[taken],
     })
-    expect(await names()).toEqual([taken === 'certificatePath' ? 'cert.pem' : 'key.pem'])
+    expect(await names()).toEqual([taken === 'certFile' ? 'cert.pem' : 'key.pem'])
     expect(await readFile(paths[taken], 'utf8')).toBe('precious')
   })
 
   it('replaces both when told, and makes a key private that was not', async () => {
     await saveCertificateFiles(first, paths)
-    await chmod(paths.privateKeyPath, 0o644)
+    await chmod(paths.keyFile, 0o644)
     await saveCertificateFiles(second, { ...paths, overwrite: true })
     expect(await contents()).toEqual([second.certificatePem, second.privateKeyPem])
-    expect(await modeOf(paths.privateKeyPath)).toBe(0o600)
+    expect(await modeOf(paths.keyFile)).toBe(0o600)
     expect(await names()).toEqual(['cert.pem', 'key.pem'])
   })
 
   it('replaces one and creates the other when told', async () => {
     await saveCertificateFiles(first, paths)
-    await rm(paths.privateKeyPath)
+    await rm(paths.keyFile)
     await saveCertificateFiles(second, { ...paths, overwrite: true })
     expect(await contents()).toEqual([second.certificatePem, second.privateKeyPem])
   })
 
   it('writes a renewed certificate alone, beside the key that stays', async () => {
     await saveCertificateFiles(first, paths)
-    const { certificatePath } = paths
+    const { certFile } = paths
     const renewed = await renewCertificate({ certificate: first.certificate, privateKey: first.privateKeyPem })
-    await expect(saveCertificateFiles(renewed, { certificatePath })).rejects.toMatchObject({
+    await expect(saveCertificateFiles(renewed, { certFile })).rejects.toMatchObject({
       code: 'ERR_TLACACOCA_FILE_EXISTS',
     })
-    await saveCertificateFiles(renewed, { certificatePath, overwrite: true })
+    await saveCertificateFiles(renewed, { certFile, overwrite: true })
     expect(await contents()).toEqual([renewed.certificatePem, first.privateKeyPem])
   })
 
   it('creates folders that are missing, for their owner only', async () => {
-    const certificatePath = join(folder, 'a', 'b', 'cert.pem')
-    const privateKeyPath = join(folder, 'c', 'key.pem')
-    await saveCertificateFiles(first, { certificatePath, privateKeyPath })
+    const certFile = join(folder, 'a', 'b', 'cert.pem')
+    const keyFile = join(folder, 'c', 'key.pem')
+    await saveCertificateFiles(first, { certFile, keyFile })
     for (const created of ['a', 'a/b', 'c']) expect(await modeOf(join(folder, created))).toBe(0o700)
   })
 
   it('creates no folder for a pair that it does not write', async () => {
-    await writeFile(paths.certificatePath, 'precious')
-    const privateKeyPath = join(folder, 'a', 'key.pem')
-    await expect(saveCertificateFiles(first, { ...paths, privateKeyPath })).rejects.toMatchObject({ name: 'FileError' })
+    await writeFile(paths.certFile, 'precious')
+    const keyFile = join(folder, 'a', 'key.pem')
+    await expect(saveCertificateFiles(first, { ...paths, keyFile })).rejects.toMatchObject({ name: 'FileError' })
     expect(await names()).toEqual(['cert.pem'])
   })
 
-  it.each(['certificatePath', 'privateKeyPath'] as const)(
+  it.each(['certFile', 'keyFile'] as const)(
     'follows no symbolic link in place of %s, and does not replace it',
     async (linked) => {
       const target = join(folder, 'target')
@@ -112,17 +112,17 @@ describe('saveCertificateFiles', () => {
         await expect(saveCertificateFiles(first, { ...paths, overwrite })).rejects.toMatchObject({ name: 'FileError' })
       }
       expect(await readFile(target, 'utf8')).toBe('precious')
-      expect(await names()).toEqual(['target', linked === 'certificatePath' ? 'cert.pem' : 'key.pem'].sort())
+      expect(await names()).toEqual(['target', linked === 'certFile' ? 'cert.pem' : 'key.pem'].sort())
     },
   )
 
   it('puts the old key back if the certificate cannot be replaced', async () => {
-    await writeFile(paths.privateKeyPath, first.privateKeyPem)
-    await mkdir(paths.certificatePath)
+    await writeFile(paths.keyFile, first.privateKeyPem)
+    await mkdir(paths.certFile)
     await expect(saveCertificateFiles(second, { ...paths, overwrite: true })).rejects.toMatchObject({
       code: 'ERR_TLACACOCA_FILE_UNWRITABLE',
     })
-    expect(await readFile(paths.privateKeyPath, 'utf8')).toBe(first.privateKeyPem)
+    expect(await readFile(paths.keyFile, 'utf8')).toBe(first.privateKeyPem)
     expect(await names()).toEqual(['cert.pem', 'key.pem'])
   })
 
@@ -139,7 +139,7 @@ describe('saveCertificateFiles', () => {
 
   it('does not change other names of the files that it replaces', async () => {
     await saveCertificateFiles(first, paths)
-    await link(paths.privateKeyPath, join(folder, 'backup'))
+    await link(paths.keyFile, join(folder, 'backup'))
     await saveCertificateFiles(second, { ...paths, overwrite: true })
     expect(await readFile(join(folder, 'backup'), 'utf8')).toBe(first.privateKeyPem)
   })
@@ -151,10 +151,10 @@ describe('saveCertificateFiles', () => {
     ['no certificate', { certificatePem: undefined }, {}],
     ['text in place of the certificate', { certificatePem: 'x' }, {}],
     ['a key that is no text', { privateKeyPem: 5 }, {}],
-    ['a key without a path', {}, { privateKeyPath: undefined }],
+    ['a key without a path', {}, { keyFile: undefined }],
     ['a path without a key', { privateKeyPem: undefined }, {}],
-    ['no path', {}, { certificatePath: undefined }],
-    ['one path for both', {}, { privateKeyPath: 'SAME' }],
+    ['no path', {}, { certFile: undefined }],
+    ['one path for both', {}, { keyFile: 'SAME' }],
     ['a third answer to "overwrite"', {}, { overwrite: 'no' }],
   ])('takes %s for misuse, and writes nothing', async (_, files, options) => {
     const texts: Record<string, string> = {

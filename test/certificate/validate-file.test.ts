@@ -19,13 +19,13 @@ interface Files {
 async function check(files: Files, options: ValidateFileOptions & { readonly askForKey?: boolean } = {}) {
   const { askForKey = files.key !== undefined, ...rest } = options
   const folder = await temporaryFolder()
-  const [certPath, keyPath] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
-  if (files.cert !== undefined) await writeFile(certPath, files.cert)
+  const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+  if (files.cert !== undefined) await writeFile(certFile, files.cert)
   if (files.key !== undefined) {
-    await writeFile(keyPath, files.key)
-    await chmod(keyPath, files.keyMode ?? 0o600)
+    await writeFile(keyFile, files.key)
+    await chmod(keyFile, files.keyMode ?? 0o600)
   }
-  const result = await validateCertificateFile(certPath, { ...rest, ...(askForKey ? { keyPath } : {}) })
+  const result = await validateCertificateFile(certFile, { ...rest, ...(askForKey ? { keyFile } : {}) })
   expect(result.valid).toBe(result.problems.length === 0)
   for (const { message } of result.problems) expect(message).not.toBe('')
   return result.problems.map(({ code }) => code)
@@ -139,7 +139,7 @@ describe('a key file', () => {
     expect(await check({ cert: certPem }, { askForKey: true })).toEqual(['key_missing'])
     const folder = await temporaryFolder()
     await writeFile(join(folder, 'cert.pem'), certPem)
-    const { problems } = await validateCertificateFile(join(folder, 'cert.pem'), { keyPath: folder })
+    const { problems } = await validateCertificateFile(join(folder, 'cert.pem'), { keyFile: folder })
     expect(problems.map(({ code }) => code)).toContain('key_unreadable')
   })
 
@@ -180,12 +180,12 @@ describe('a key file', () => {
 
   it('never shows what is in it', async () => {
     const folder = await temporaryFolder()
-    const [certPath, keyPath] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+    const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
     const secret = 'bXktc2VjcmV0LWtleQ'
-    for (const path of [certPath, keyPath]) {
+    for (const path of [certFile, keyFile]) {
       await writeFile(path, `-----BEGIN PRIVATE KEY-----\n${secret}\n-----END PRIVATE KEY-----\n`, { mode: 0o600 })
     }
-    const result = await validateCertificateFile(certPath, { keyPath, passphrase: 'my-passphrase' })
+    const result = await validateCertificateFile(certFile, { keyFile, passphrase: 'my-passphrase' })
     expect(result.valid).toBe(false)
     expect(JSON.stringify(result)).not.toMatch(/bXktc2VjcmV0|my-passphrase/)
   })
@@ -209,6 +209,6 @@ it('lists the problems of both files at once', async () => {
 
 it('takes paths and an instant, and nothing else', async () => {
   await expect(validateCertificateFile(5 as unknown as string)).rejects.toThrow(TypeError)
-  await expect(validateCertificateFile('x', { keyPath: 5 as unknown as string })).rejects.toThrow(TypeError)
+  await expect(validateCertificateFile('x', { keyFile: 5 as unknown as string })).rejects.toThrow(TypeError)
   await expect(validateCertificateFile('x', { at: new Date(Number.NaN) })).rejects.toThrow(RangeError)
 })

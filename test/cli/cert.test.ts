@@ -34,8 +34,8 @@ describe('cert new', () => {
     expect(certificate.notAfter).toEqual(new Date(CLI_NOW + 365 * DAY))
     expect([await modeOf(cert), await modeOf(key)]).toEqual([0o644, 0o600])
     expect(result.json()).toMatchObject({
-      certificatePath: cert,
-      privateKeyPath: key,
+      certFile: cert,
+      keyFile: key,
       encrypted: false,
       certificate: { commonName: 'example.org', key: { type: 'ec', curve: 'P-256' } },
     })

@@ -58,7 +58,7 @@ describe('the suite finds a store that', () => {
     }
   }
   class Careless extends MemoryIdentityStore {
-    override revoke(revocation: store.Revocation) {
+    override revoke(revocation: store.CredentialRevocation) {
       return super.revoke({ ...revocation, ifLast: 'revoke' })
     }
   }

@@ -42,7 +42,7 @@ beforeEach(async () => {
 
 /** As a server's owner does it, with the key for nobody else to read. */
 function save(name: string, { certPem, keyPem }: TestCertificate): Promise<void> {
-  const paths = { certificatePath: join(folder, `${name}.crt`), privateKeyPath: join(folder, `${name}.key`) }
+  const paths = { certFile: join(folder, `${name}.crt`), keyFile: join(folder, `${name}.key`) }
   return saveCertificateFiles({ certificatePem: certPem, privateKeyPem: keyPem }, { ...paths, overwrite: true })
 }
 

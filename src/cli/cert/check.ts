@@ -78,7 +78,7 @@ async function problemsOfFiles(
   at: Date,
   { key, chain = false, passphraseFile }: CheckOptions,
 ): Promise<readonly Problem[]> {
-  const settings = { at, allowChain: chain, ...(key === undefined ? {} : { keyPath: key }) }
+  const settings = { at, allowChain: chain, ...(key === undefined ? {} : { keyFile: key }) }
   const { problems } = await validateCertificateFile(path, settings)
   if (key === undefined || !problems.some(({ code }) => code === 'key_encrypted')) return problems
   const passphrase = await readPassphraseFor(io, key, { passphraseFile })

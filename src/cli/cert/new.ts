@@ -47,7 +47,7 @@ export function addNew(cli: Cli, group: Command): void {
 }
 
 async function make({ io }: Cli, hosts: readonly string[], options: NewOptions): Promise<Outcome> {
-  const { certificatePath, privateKeyPath } = pathsOf(options)
+  const { certFile, keyFile } = pathsOf(options)
   const wanted = namesIn(hosts, options)
   const passphrase = await newPassphrase(io, options)
   const made = await fromUser(() =>
@@ -60,14 +60,14 @@ async function make({ io }: Cli, hosts: readonly string[], options: NewOptions):
       clock: io.clock,
     }),
   )
-  await saveCertificateFiles(made, { certificatePath, privateKeyPath, overwrite: options.overwrite === true })
+  await saveCertificateFiles(made, { certFile, keyFile, overwrite: options.overwrite === true })
   const { certificate } = made
   const at = new Date(io.clock())
   return {
-    json: { certificatePath, privateKeyPath, encrypted: passphrase !== null, certificate: dataOf(certificate, at) },
+    json: { certFile, keyFile, encrypted: passphrase !== null, certificate: dataOf(certificate, at) },
     text: facts(io, [
-      ['Certificate', certificatePath],
-      ['Private key', `${privateKeyPath} (${passphrase === null ? 'not encrypted' : 'encrypted'}, for your eyes only)`],
+      ['Certificate', certFile],
+      ['Private key', `${keyFile} (${passphrase === null ? 'not encrypted' : 'encrypted'}, for your eyes only)`],
       ['For', options.mailbox ?? namesOf(certificate).join(', ')],
       ['Valid until', certificate.notAfter.toISOString()],
       ['Fingerprint', certificate.fingerprint],
@@ -75,14 +75,14 @@ async function make({ io }: Cli, hosts: readonly string[], options: NewOptions):
   }
 }
 
-function pathsOf({ out, cert, key }: NewOptions): { certificatePath: string; privateKeyPath: string } {
+function pathsOf({ out, cert, key }: NewOptions): { certFile: string; keyFile: string } {
   if (cert === undefined && key === undefined) {
     const folder = out ?? '.'
-    return { certificatePath: join(folder, 'cert.pem'), privateKeyPath: join(folder, 'key.pem') }
+    return { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') }
   }
   if (out !== undefined) throw new UsageError('--out excludes --cert and --key')
   if (cert === undefined || key === undefined) throw new UsageError('--cert and --key belong together')
-  return { certificatePath: cert, privateKeyPath: key }
+  return { certFile: cert, keyFile: key }
 }
 
 function namesIn(hosts: readonly string[], { mailbox, name }: NewOptions): GenerateOptions {

@@ -47,22 +47,22 @@ async function renew({ io }: Cli, path: string, options: RenewOptions): Promise<
       clock: io.clock,
     }),
   )
-  const certificatePath = options.out ?? path
+  const certFile = options.out ?? path
   if (options.out === undefined) {
     const until = `The new one is valid until ${day(renewed.certificate.notAfter)}.`
     await requireYes(io, `Replace ${path}, which is valid until ${day(old.notAfter)}? ${until}`, options.force === true)
   }
   const overwrite = options.out === undefined || options.overwrite === true
-  await saveCertificateFiles({ certificatePem: renewed.certificatePem }, { certificatePath, overwrite })
+  await saveCertificateFiles({ certificatePem: renewed.certificatePem }, { certFile, overwrite })
   return {
     json: {
-      certificatePath,
+      certFile,
       formerFingerprint: old.fingerprint,
       certificate: dataOf(renewed.certificate, new Date(io.clock())),
       leftOut: others,
     },
     text: facts(io, [
-      ['Certificate', certificatePath],
+      ['Certificate', certFile],
       ['Valid until', renewed.certificate.notAfter.toISOString()],
       ['Fingerprint', renewed.fingerprint],
       ['Before', old.fingerprint],

@@ -51,26 +51,23 @@ async function rotate({ io }: Cli, path: string, options: RotateOptions): Promis
     }),
   )
   const folder = options.out ?? dirname(path)
-  const certificatePath = join(folder, 'next-cert.pem')
-  const privateKeyPath = join(folder, 'next-key.pem')
+  const certFile = join(folder, 'next-cert.pem')
+  const keyFile = join(folder, 'next-key.pem')
   const { chainPem: certificatePem, privateKeyPem } = rotated
   const overwrite = options.overwrite === true
-  await saveCertificateFiles({ certificatePem, privateKeyPem }, { certificatePath, privateKeyPath, overwrite })
+  await saveCertificateFiles({ certificatePem, privateKeyPem }, { certFile, keyFile, overwrite })
   const encrypted = passphrase !== undefined
   return {
     json: {
-      certificatePath,
-      privateKeyPath,
+      certFile,
+      keyFile,
       encrypted,
       formerFingerprint: old.fingerprint,
       certificate: dataOf(rotated.certificate, new Date(io.clock())),
     },
     text: `${facts(io, [
-      ['Certificate', `${certificatePath} (the new one, and after it the old one)`],
-      [
-        'Private key',
-        `${privateKeyPath} (${encrypted ? 'encrypted as the old one' : 'not encrypted'}, for your eyes only)`,
-      ],
+      ['Certificate', `${certFile} (the new one, and after it the old one)`],
+      ['Private key', `${keyFile} (${encrypted ? 'encrypted as the old one' : 'not encrypted'}, for your eyes only)`],
       ['Valid until', rotated.certificate.notAfter.toISOString()],
       ['Fingerprint', rotated.fingerprint],
       ['Before', old.fingerprint],

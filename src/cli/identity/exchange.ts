@@ -208,10 +208,10 @@ async function targetOf(io: CliIo, format: Format, options: ExportOptions): Prom
     case 'amfora':
       return { format, directory: to }
     case 'pem':
-      return key === undefined ? { format, path: to } : { format, certificatePath: to, privateKeyPath: key }
+      return key === undefined ? { format, path: to } : { format, certFile: to, keyFile: key }
     case 'kristall':
       if (key === undefined) throw new UsageError('Kristall wants the key in a file of its own: say --key')
-      return { format, certificatePath: to, privateKeyPath: key }
+      return { format, certFile: to, keyFile: key }
     case 'pkcs12': {
       const from = { passphraseFile: targetPassphraseFile, variable: TARGET_VARIABLE }
       const passphrase = await readPassphraseFor(io, to, from, true)

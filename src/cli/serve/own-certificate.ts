@@ -30,7 +30,7 @@ export async function ownCertificate(io: CliIo, folder: string, hosts: readonly 
   const [hostname = 'localhost', ...subjectAltNames] = hosts
   const place = join(folder, hostname.replaceAll('*', '_').replaceAll(':', '_'))
   const [certFile, keyFile] = [join(place, 'cert.pem'), join(place, 'key.pem')]
-  const files = { certificatePath: certFile, privateKeyPath: keyFile }
+  const files = { certFile, keyFile }
   if (!(await exists(certFile))) {
     const made = await generateSelfSignedCertificate({
       hostname,
@@ -51,7 +51,7 @@ export async function ownCertificate(io: CliIo, folder: string, hosts: readonly 
   if (!isCertificateExpired(certificate, { at: new Date(io.clock()) })) return { certFile, keyFile, done: 'found' }
   const privateKey = await readFileBytes(keyFile)
   const renewed = await renewCertificate({ certificate, privateKey, validDays: VALID_DAYS, clock: io.clock })
-  await saveCertificateFiles(renewed, { certificatePath: certFile, overwrite: true })
+  await saveCertificateFiles(renewed, { certFile, overwrite: true })
   return { certFile, keyFile, done: 'renewed' }
 }
 

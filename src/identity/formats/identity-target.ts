@@ -16,7 +16,7 @@ import { requireOptions, requireString, show } from '../../internal/arguments.ts
  */
 export type IdentityTarget =
   | { readonly format: 'pem'; readonly path: string }
-  | { readonly format: 'pem'; readonly certificatePath: string; readonly privateKeyPath: string }
+  | { readonly format: 'pem'; readonly certFile: string; readonly keyFile: string }
   | {
       readonly format: 'pkcs12'
       readonly path: string
@@ -25,14 +25,14 @@ export type IdentityTarget =
     }
   | { readonly format: 'lagrange'; readonly directory: string }
   | { readonly format: 'amfora'; readonly directory: string }
-  | { readonly format: 'kristall'; readonly certificatePath: string; readonly privateKeyPath: string }
+  | { readonly format: 'kristall'; readonly certFile: string; readonly keyFile: string }
 
 const KNOWN: Readonly<Record<IdentityTarget['format'], readonly string[]>> = {
-  pem: ['format', 'path', 'certificatePath', 'privateKeyPath'],
+  pem: ['format', 'path', 'certFile', 'keyFile'],
   pkcs12: ['format', 'path', 'passphrase', 'compatibility'],
   lagrange: ['format', 'directory'],
   amfora: ['format', 'directory'],
-  kristall: ['format', 'certificatePath', 'privateKeyPath'],
+  kristall: ['format', 'certFile', 'keyFile'],
 }
 
 /** Checks what a caller passes. */
@@ -60,20 +60,20 @@ export function requireTarget(target: IdentityTarget): void {
         return
       }
       requireString('target.path', target.path)
-      if ('certificatePath' in target || 'privateKeyPath' in target) {
+      if ('certFile' in target || 'keyFile' in target) {
         throw new TypeError('"target" expected one path for everything or two, got both')
       }
   }
 }
 
-function requirePair(target: Extract<IdentityTarget, { readonly certificatePath: string }>): void {
-  const { format, certificatePath, privateKeyPath } = target
-  requireString('target.certificatePath', certificatePath)
-  requireString('target.privateKeyPath', privateKeyPath)
-  if (resolve(certificatePath) === resolve(privateKeyPath)) {
+function requirePair(target: Extract<IdentityTarget, { readonly certFile: string }>): void {
+  const { format, certFile, keyFile } = target
+  requireString('target.certFile', certFile)
+  requireString('target.keyFile', keyFile)
+  if (resolve(certFile) === resolve(keyFile)) {
     throw new TypeError('"target" expected two paths, got one twice')
   }
-  if (format === 'kristall' && ![certificatePath, privateKeyPath].every((path) => path.endsWith('.pem'))) {
+  if (format === 'kristall' && ![certFile, keyFile].every((path) => path.endsWith('.pem'))) {
     throw new RangeError('"target" expected two names that end in .pem, which is what Kristall asks for')
   }
 }

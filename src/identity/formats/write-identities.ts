@@ -140,11 +140,11 @@ function exportKey(key: KeyObject, type: 'pkcs1' | 'sec1'): string {
 }
 
 function pairOf(
-  { certificatePath, privateKeyPath }: { readonly certificatePath: string; readonly privateKeyPath: string },
+  { certFile, keyFile }: { readonly certFile: string; readonly keyFile: string },
   certificate: string,
   key: string,
 ): ExportPlan['files'] {
-  return [privateFile(privateKeyPath, key), privateFile(certificatePath, certificate)]
+  return [privateFile(keyFile, key), privateFile(certFile, certificate)]
 }
 
 /** What a format has no room for. */

@@ -20,10 +20,10 @@ import { userOf } from './account.ts'
 import { after } from './after.ts'
 import { IDENTITY_OPTIONS, type IdentityOptions, RegistryContext } from './context.ts'
 import type { IdentityStore } from './identity-store.ts'
-import type { LinkCode, LinkCodeOptions, Profile, Recovery } from './joining.ts'
+import type { LinkCode, LinkCodeOptions, Recovery, UserProfile } from './joining.ts'
 import * as joining from './joining.ts'
 import { lookupResultOf } from './lookup-result.ts'
-import type { ExpiringOptions, RevokeOptions } from './managing.ts'
+import type { ExpiringOptions, RevokeCredentialOptions } from './managing.ts'
 import * as managing from './managing.ts'
 import { MemoryIdentityStore } from './memory-identity-store.ts'
 import { recognise } from './recognise.ts'
@@ -165,7 +165,7 @@ export class IdentityRegistry {
    * @throws {IdentityError} `IDENTITY_HANDLE_TAKEN`, `IDENTITY_HANDLE_INVALID`, `IDENTITY_ALREADY_LINKED`,
    *   `IDENTITY_REFUSED` for a certificate that has expired or was revoked, `IDENTITY_REGISTRATION_CLOSED`.
    */
-  register(peer: Peer, profile: Profile = {}): Promise<LinkedIdentity> {
+  register(peer: Peer, profile: UserProfile = {}): Promise<LinkedIdentity> {
     return joining.register(this.#context, peer, profile)
   }
 
@@ -269,7 +269,7 @@ export class IdentityRegistry {
    * @throws {IdentityError} `IDENTITY_LAST_CREDENTIAL` if no certificate would be left that is good, and that was not
    *   confirmed, or there are no recovery codes to come back with.
    */
-  async revoke(by: Peer, credentialId: string, options: RevokeOptions = {}): Promise<readonly string[]> {
+  async revoke(by: Peer, credentialId: string, options: RevokeCredentialOptions = {}): Promise<readonly string[]> {
     requireOptions('options', options, ['confirmLockout'])
     return managing.revoke(this.#context, by, credentialId, options)
   }

@@ -6,9 +6,9 @@
 // are texts without meaning to it. Instants are milliseconds since the Unix epoch, days are whole days since it, in UTC.
 
 import type { Fingerprint } from '../../certificate/fingerprint.ts'
+import type { Awaitable } from '../../internal/awaitable.ts'
 
-/** A value, or a promise of it. Whoever implements a store may answer at once; whoever calls it must await. */
-export type Awaitable<T> = T | Promise<T>
+export type { Awaitable }
 
 /** Whether a certificate opens its user's account. What is `superseded` or `revoked` never becomes `active` again. */
 export type CredentialStatus = 'active' | 'superseded' | 'revoked'
@@ -251,7 +251,7 @@ export interface Rotation {
 }
 
 /** A credential that is to be revoked. */
-export interface Revocation {
+export interface CredentialRevocation {
   /** Which one. */
   readonly credentialId: string
   /** The credential by which it is done; null for the operator of the site. */
@@ -368,7 +368,7 @@ export interface IdentityStore {
    * @returns The user, and the credentials that were revoked by this.
    */
   revoke(
-    revocation: Revocation,
+    revocation: CredentialRevocation,
   ): Awaitable<
     | { readonly kind: 'revoked'; readonly userId: string; readonly credentialIds: readonly string[] }
     | NothingChanged<'not_found' | 'not_active' | 'last' | 'not_recoverable'>

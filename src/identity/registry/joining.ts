@@ -14,7 +14,7 @@ import { actor, alreadyLinked, linked, newcomer, notFound } from './recognise.ts
 import { usableFrom } from './resolution.ts'
 
 /** What to say about a new user. */
-export interface Profile {
+export interface UserProfile {
   /** The name that others see. Default none, if the policy allows that. */
   readonly handle?: string
   /** What the user calls this certificate. */
@@ -41,7 +41,7 @@ export type Recovery =
   | ({ readonly kind: 'linked' } & LinkedIdentity)
 
 /** @internal */
-export async function register(context: RegistryContext, peer: Peer, profile: Profile): Promise<LinkedIdentity> {
+export async function register(context: RegistryContext, peer: Peer, profile: UserProfile): Promise<LinkedIdentity> {
   requireOptions('profile', profile, ['handle', 'label'])
   const label = readLabel(profile.label)
   const presented = await newcomer(context, peer)

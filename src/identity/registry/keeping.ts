@@ -3,10 +3,10 @@
 
 import type {
   CertificateMarks,
+  CredentialRevocation,
   Happened,
   NewLinkCode,
   NothingChanged,
-  Revocation,
   SeenCredential,
   Sighting,
   StoredAccount,
@@ -83,7 +83,7 @@ export function completeReplacement(
 
 export function revoke(
   tables: IdentityTables,
-  { credentialId, by, at, usableFrom, ifLast }: Revocation,
+  { credentialId, by, at, usableFrom, ifLast }: CredentialRevocation,
 ):
   | { readonly kind: 'revoked'; readonly userId: string; readonly credentialIds: readonly string[] }
   | NothingChanged<'not_found' | 'not_active' | 'last' | 'not_recoverable'> {

@@ -22,7 +22,7 @@ import { actor, notFound } from './recognise.ts'
 import { usableFrom } from './resolution.ts'
 
 /** What a user was asked before a certificate is revoked. */
-export interface RevokeOptions {
+export interface RevokeCredentialOptions {
   /**
    * Whether the user knows that no certificate will be left. There must be recovery codes even so. Default false: the
    * last one is not revoked.
@@ -68,7 +68,7 @@ export async function revoke(
   context: RegistryContext,
   by: Peer | null,
   credentialId: string,
-  { confirmLockout = false }: RevokeOptions,
+  { confirmLockout = false }: RevokeCredentialOptions,
 ): Promise<readonly string[]> {
   requireString('credentialId', credentialId)
   requireBoolean('confirmLockout', confirmLockout)

@@ -9,7 +9,7 @@ import { datesOf, newCredential, type Presented, type RegistryContext, requirePe
 import type { Awaitable, CredentialMatch, LinkedOutcome } from './identity-store.ts'
 import type { IssuedIdentity } from './issued.ts'
 import type { Marks } from './marks.ts'
-import { judge, known, type Notice, type RefusalReason, type Resolution } from './resolution.ts'
+import { type IdentityNotice, judge, known, type RefusalReason, type Resolution } from './resolution.ts'
 
 /** @internal Who a peer is. Answers at once if the store does. */
 export function recognise(context: RegistryContext, peer: Peer | null): Awaitable<Resolution> {
@@ -114,7 +114,7 @@ function lookUpAgain(context: RegistryContext, { peer, sought }: Presented): Awa
   })
 }
 
-function welcome(context: RegistryContext, outcome: LinkedOutcome, notices: readonly Notice[]): Resolution {
+function welcome(context: RegistryContext, outcome: LinkedOutcome, notices: readonly IdentityNotice[]): Resolution {
   context.emit({ kind: 'linked', userId: outcome.user.id, credentialId: outcome.credential.id })
   return known(outcome, notices)
 }

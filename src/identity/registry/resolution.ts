@@ -29,7 +29,7 @@ export type RefusalReason =
   | 'erased'
 
 /** Something that the user should be told. */
-export type Notice =
+export type IdentityNotice =
   /** The certificate will expire; a link code of kind `replace` brings the next one in. */
   | { readonly kind: 'expires_soon'; readonly at: Date }
   /** It has expired, and is let in until `until`; null if always. */
@@ -48,7 +48,7 @@ export type Resolution =
       readonly kind: 'known'
       readonly user: User
       readonly credential: Credential
-      readonly notices: readonly Notice[]
+      readonly notices: readonly IdentityNotice[]
     }
   /** A certificate that waits to be somebody's. In Gemini: 61. */
   | { readonly kind: 'pending'; readonly link: PendingLink }
@@ -111,7 +111,10 @@ export function judge(
 }
 
 /** @internal */
-export function known({ user, credential }: Linked, notices: readonly Notice[]): Resolution & { kind: 'known' } {
+export function known(
+  { user, credential }: Linked,
+  notices: readonly IdentityNotice[],
+): Resolution & { kind: 'known' } {
   return { kind: 'known', user: userOf(user), credential: credentialOf(credential), notices }
 }
 
@@ -130,8 +133,8 @@ function noticesFor(
   { validity, notAfter }: JudgedCertificate,
   policy: SettledPolicy,
   now: number,
-): Notice[] {
-  const notices: Notice[] = []
+): IdentityNotice[] {
+  const notices: IdentityNotice[] = []
   if (validity === 'expired') {
     const until = policy.expiry === 'grace' ? new Date(notAfter + policy.graceMs) : null
     notices.push({ kind: 'expired', until })

@@ -79,7 +79,7 @@ export abstract class TabularIdentityStore implements IdentityStore {
     return this.write((tables) => linking.rotate(tables, rotation))
   }
 
-  revoke(revocation: store.Revocation) {
+  revoke(revocation: store.CredentialRevocation) {
     return this.write((tables) => keeping.revoke(tables, revocation))
   }
 

@@ -8,7 +8,7 @@ import { type Clock, systemClock } from '../../internal/clock.ts'
 import type { LinkedIdentity } from './account.ts'
 import { requirePeer } from './context.ts'
 import type { IdentityRegistry } from './identity-registry.ts'
-import type { Profile } from './joining.ts'
+import type { UserProfile } from './joining.ts'
 
 /** What is kept for visitors, and for how long. */
 export interface TransientOptions<Data> {
@@ -114,7 +114,7 @@ export class TransientIdentities<Data> {
   async promote(
     peer: Peer,
     registry: IdentityRegistry,
-    profile: Profile = {},
+    profile: UserProfile = {},
   ): Promise<LinkedIdentity & { readonly data: Data | null }> {
     if (typeof registry?.register !== 'function') {
       throw new TypeError(`"registry" expected an IdentityRegistry, got ${show(registry)}`)

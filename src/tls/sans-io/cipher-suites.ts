@@ -25,8 +25,23 @@ interface SuiteFacts extends RecordSuite {
   readonly openssl: string
 }
 
+/** A cipher suite by the name that IANA has for it. Those of `TLS_DHE_RSA` are for servers with `dhParams` only. */
+export type CipherSuite =
+  | 'TLS_AES_128_GCM_SHA256'
+  | 'TLS_AES_256_GCM_SHA384'
+  | 'TLS_CHACHA20_POLY1305_SHA256'
+  | 'TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384'
+  | 'TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384'
+  | 'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256'
+  | 'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256'
+  | 'TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256'
+  | 'TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256'
+  | 'TLS_DHE_RSA_WITH_AES_256_GCM_SHA384'
+  | 'TLS_DHE_RSA_WITH_AES_128_GCM_SHA256'
+  | 'TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256'
+
 /** In the order of the policy, best first. */
-const TABLE = {
+export const SUITES: Readonly<Record<CipherSuite, SuiteFacts>> = {
   TLS_AES_128_GCM_SHA256: suite13(0x1301, 'aes-128-gcm', 'TLS_AES_128_GCM_SHA256'),
   TLS_AES_256_GCM_SHA384: suite13(0x1302, 'aes-256-gcm', 'TLS_AES_256_GCM_SHA384'),
   TLS_CHACHA20_POLY1305_SHA256: suite13(0x1303, 'chacha20-poly1305', 'TLS_CHACHA20_POLY1305_SHA256'),
@@ -51,11 +66,6 @@ const TABLE = {
   TLS_DHE_RSA_WITH_AES_128_GCM_SHA256: suite12(0x009e, 'rsa', 'aes-128-gcm', 'DHE-RSA-AES128-GCM-SHA256'),
   TLS_DHE_RSA_WITH_CHACHA20_POLY1305_SHA256: suite12(0xccaa, 'rsa', 'chacha20-poly1305', 'DHE-RSA-CHACHA20-POLY1305'),
 }
-
-/** A cipher suite by the name that IANA has for it. Those of `TLS_DHE_RSA` are for servers with `dhParams` only. */
-export type CipherSuite = keyof typeof TABLE
-
-export const SUITES: Readonly<Record<CipherSuite, SuiteFacts>> = TABLE
 
 const ALL = Object.keys(SUITES) as CipherSuite[]
 

@@ -20,10 +20,10 @@ const GROUPS = {
   X448: { code: 30, versions: BOTH },
   // Of an elliptic curve and ML-KEM, against recordings that wait for a quantum computer. OpenSSL has it since 3.5.
   X25519MLKEM768: { code: 0x11ec, versions: ['TLSv1.3'] },
-} as const satisfies Record<string, GroupFacts>
+} as const satisfies Record<NamedGroup, GroupFacts>
 
 /** A group of the key exchange. `X25519MLKEM768` is for TLS 1.3, and needs OpenSSL 3.5 (Node 24). */
-export type NamedGroup = keyof typeof GROUPS
+export type NamedGroup = 'X25519' | 'P-256' | 'P-384' | 'P-521' | 'X448' | 'X25519MLKEM768'
 
 export const NAMED_GROUPS: readonly NamedGroup[] = Object.freeze(Object.keys(GROUPS) as NamedGroup[])
 

@@ -31,10 +31,24 @@ const SCHEMES = {
   rsa_pkcs1_sha256: { code: 0x0401, keys: ['rsa'], versions: ['TLSv1.2'] },
   rsa_pkcs1_sha384: { code: 0x0501, keys: ['rsa'], versions: ['TLSv1.2'] },
   rsa_pkcs1_sha512: { code: 0x0601, keys: ['rsa'], versions: ['TLSv1.2'] },
-} as const satisfies Record<string, SchemeFacts>
+} as const satisfies Record<SignatureScheme, SchemeFacts>
 
 /** A signature scheme by its name in TLS. None of them signs a SHA-1 or MD5 hash. */
-export type SignatureScheme = keyof typeof SCHEMES
+export type SignatureScheme =
+  | 'ecdsa_secp256r1_sha256'
+  | 'ecdsa_secp384r1_sha384'
+  | 'ecdsa_secp521r1_sha512'
+  | 'ed25519'
+  | 'ed448'
+  | 'rsa_pss_rsae_sha256'
+  | 'rsa_pss_rsae_sha384'
+  | 'rsa_pss_rsae_sha512'
+  | 'rsa_pss_pss_sha256'
+  | 'rsa_pss_pss_sha384'
+  | 'rsa_pss_pss_sha512'
+  | 'rsa_pkcs1_sha256'
+  | 'rsa_pkcs1_sha384'
+  | 'rsa_pkcs1_sha512'
 
 export const SIGNATURE_SCHEMES: readonly SignatureScheme[] = Object.freeze(Object.keys(SCHEMES) as SignatureScheme[])
 

@@ -54,7 +54,7 @@ describe('what is written is read again', () => {
 
   it('PEM, two files', async () => {
     const folder = await temporaryFolder()
-    const target = { format: 'pem', certificatePath: join(folder, 'c'), privateKeyPath: join(folder, 'k') } as const
+    const target = { format: 'pem', certFile: join(folder, 'c'), keyFile: join(folder, 'k') } as const
     await writeIdentities([anaIdentity], target)
     const pem = { cert: await readFile(join(folder, 'c'), 'utf8'), key: await readFile(join(folder, 'k'), 'utf8') }
     const { identities, problems } = await readIdentities({ pem })
@@ -116,11 +116,11 @@ describe('what is written is read again', () => {
     const made = await testCertificate({ host: null, usage: 'client', commonName: 'Ana', key })
     const identity = { certificate: made.certificate, privateKey: await loadPrivateKey(made.keyPem) }
     const folder = await temporaryFolder()
-    const [certificatePath, privateKeyPath] = [join(folder, 'c.pem'), join(folder, 'k.pem')]
-    const { problems } = await writeIdentities([identity], { format: 'kristall', certificatePath, privateKeyPath })
+    const [certFile, keyFile] = [join(folder, 'c.pem'), join(folder, 'k.pem')]
+    const { problems } = await writeIdentities([identity], { format: 'kristall', certFile, keyFile })
     // Kristall itself forgets how to read its EC keys.
     expect(problems).toHaveLength(key === 'P-256' ? 1 : 0)
-    const pair = { cert: await readFile(certificatePath), key: await readFile(privateKeyPath) }
+    const pair = { cert: await readFile(certFile), key: await readFile(keyFile) }
     expect(pair.key.toString()).toMatch(key === 'P-256' ? /BEGIN EC PRIVATE KEY/ : /BEGIN RSA PRIVATE KEY/)
     const read = await readIdentities({ kristall: pair })
     expect(read.problems).toEqual([])
@@ -145,8 +145,8 @@ const targets: { name: string; target: (folder: string) => IdentityTarget }[] = 
     name: 'pem, two files',
     target: (folder) => ({
       format: 'pem',
-      certificatePath: join(folder, 'x/c.pem'),
-      privateKeyPath: join(folder, 'y/k.pem'),
+      certFile: join(folder, 'x/c.pem'),
+      keyFile: join(folder, 'y/k.pem'),
     }),
   },
   { name: 'pkcs12', target: (folder) => ({ format: 'pkcs12', path: join(folder, 'x/a.p12'), passphrase: 'secret' }) },
@@ -156,8 +156,8 @@ const targets: { name: string; target: (folder: string) => IdentityTarget }[] = 
     name: 'kristall',
     target: (folder) => ({
       format: 'kristall',
-      certificatePath: join(folder, 'x/c.pem'),
-      privateKeyPath: join(folder, 'x/k.pem'),
+      certFile: join(folder, 'x/c.pem'),
+      keyFile: join(folder, 'x/k.pem'),
     }),
   },
 ]
@@ -349,7 +349,7 @@ it('refuses an Ed25519 key for Kristall, and writes nothing', async () => {
   const folder = await temporaryFolder()
   const made = await testCertificate({ host: null, usage: 'client', commonName: 'Ana', key: 'Ed25519' })
   const identity = { certificate: made.certificate, privateKey: await loadPrivateKey(made.keyPem) }
-  const target = { certificatePath: join(folder, 'c.pem'), privateKeyPath: join(folder, 'k.pem') }
+  const target = { certFile: join(folder, 'c.pem'), keyFile: join(folder, 'k.pem') }
   await expect(writeIdentities([identity], { format: 'kristall', ...target })).rejects.toMatchObject({
     code: 'ERR_TLACACOCA_IDENTITY_FORMAT_UNSUPPORTED',
   })
@@ -371,16 +371,16 @@ describe('mistakes of the program', () => {
     { what: 'the name of what every object has', target: { format: 'constructor' } },
     { what: 'a path for Lagrange', target: { format: 'lagrange', path: 'x' } },
     { what: 'PEM without a path', target: { format: 'pem' } },
-    { what: 'PEM with a certificate only', target: { format: 'pem', certificatePath: 'x' } },
+    { what: 'PEM with a certificate only', target: { format: 'pem', certFile: 'x' } },
     {
       what: 'PEM into one file and two',
-      target: { format: 'pem', path: 'x', certificatePath: 'y', privateKeyPath: 'z' },
+      target: { format: 'pem', path: 'x', certFile: 'y', keyFile: 'z' },
     },
-    { what: 'one file for both', target: { format: 'pem', certificatePath: 'x', privateKeyPath: './x' } },
+    { what: 'one file for both', target: { format: 'pem', certFile: 'x', keyFile: './x' } },
     { what: 'PKCS#12 without a passphrase', target: { format: 'pkcs12', path: 'x' } },
     {
       what: 'other names for Kristall',
-      target: { format: 'kristall', certificatePath: 'c.crt', privateKeyPath: 'k.pem' },
+      target: { format: 'kristall', certFile: 'c.crt', keyFile: 'k.pem' },
     },
   ])('$what', async ({ target }) => {
     const failure = await writeIdentities([benIdentity], target as never).catch((error: unknown) => error)
