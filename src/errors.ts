@@ -393,9 +393,11 @@ export class IdentityError extends TlacacocaError {
  */
 export class IdentityMetadataError extends IdentityError {
   declare readonly code: 'ERR_TLACACOCA_IDENTITY_METADATA_INVALID'
+  /** Of the file. */
   readonly path: string
   /** From 1, as are columns. */
   readonly line: number
+  /** From 1, in characters. */
   readonly column: number
 
   constructor(path: string, problem: FileProblem, options?: ErrorOptions) {

@@ -10,7 +10,10 @@ import { requireInteger, requireOptions, requireString, show } from '../internal
 export interface NewAuditEvent {
   /** Milliseconds since the Unix epoch. */
   readonly at: number
-  /** What happened, in one word: `issued`, `revoked`, `held`, `released`, `crl`, or a word of your own. */
+  /**
+   * What happened, in one word: `issued`, `renewed`, `abandoned` (before it was signed), `revoked`, `held`, `released`,
+   * `key_blocked`, `crl`, or a word of your own.
+   */
   readonly event: string
   /** Who did it, as far as it is known. */
   readonly actor: string | null

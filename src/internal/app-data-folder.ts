@@ -7,6 +7,7 @@ import { requireString, show } from './arguments.ts'
 export interface PlatformFacts {
   readonly platform: NodeJS.Platform
   readonly env: { readonly XDG_DATA_HOME?: string | undefined; readonly LOCALAPPDATA?: string | undefined }
+  /** The home folder of the user. */
   readonly home: string
 }
 

@@ -10,7 +10,7 @@ import { facts } from '../table.ts'
 const DAY_MS = 86_400_000
 
 /** Everything there is to know, as plain data. */
-export function dataOf(certificate: Certificate, at: Date): Record<string, unknown> {
+export function dataOf(certificate: Certificate, at: Date) {
   return {
     ...getCertificateInfo(certificate, { at }),
     keyUsage: certificate.keyUsage,
