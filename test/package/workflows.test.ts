@@ -111,7 +111,7 @@ describe('the rules', () => {
     ['# v7.0.1', '', 'with its version behind it'],
     ['run: npm test', `run: npm test ${expression('github.head_ref')}`, 'a text of others'],
     ['run: npm test', 'run: npx something', 'not in the lockfile'],
-    ["CI: ''", `CI: ${expression('secrets.TOKEN')}`, 'reads a secret'],
+    ['CI: ""', `CI: ${expression('secrets.TOKEN')}`, 'reads a secret'],
     ['timeout-minutes: 90', 'concurrency: slow', 'for hours'],
     ['runs-on: ubuntu-24.04', 'runs-on: self-hosted', 'on which machine'],
   ])('find "%s" made "%s"', (good, bad, problem) => {
