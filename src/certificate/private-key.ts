@@ -147,7 +147,8 @@ export function exportPkcs8(key: KeyObject): Buffer {
  * @internal The SubjectPublicKeyInfo of a private key, checked.
  *
  * A private key file carries its public half too, and the point that makes `asymmetricKeyDetails` abort the process
- * (see public-key.ts) does so in a private key as well. The export notices it.
+ * (see public-key.ts) does so in a private key as well, and so does a private half that is longer than its curve. The
+ * export of each half notices what is wrong with it.
  *
  * @throws {PrivateKeyError} KEY_MALFORMED unless the key is sound and of a kind that certificates have.
  */
@@ -155,6 +156,7 @@ export function publicHalf(key: KeyObject): Uint8Array {
   try {
     const spki = createPublicKey(key).export({ format: 'der', type: 'spki' })
     requireOrdinaryKey(readPublicKeyInfo(spki))
+    if (key.asymmetricKeyType === 'ec') exportPkcs8(key).fill(0)
     return spki
   } catch {
     throw malformedKey('is not a sound key of a supported kind (RSA, EC on a named curve, Ed25519, Ed448)')

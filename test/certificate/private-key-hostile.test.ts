@@ -1,5 +1,5 @@
 // An elliptic-curve key whose public half is the point at infinity makes Node abort the whole process, in a private key as
-// in a certificate. What would end this process is tried in others.
+// in a certificate, and so does one whose private half is longer than its curve. What would end this process is tried in others.
 
 import { spawnSync } from 'node:child_process'
 import { createECDH } from 'node:crypto'
@@ -57,6 +57,9 @@ describe('loadPrivateKey', () => {
     ['a scalar of zero', pkcs8(Buffer.alloc(32), null)],
     ['a scalar of zero and the point at infinity', sec1(Buffer.alloc(32), infinity)],
     ['an empty scalar', pkcs8(Buffer.alloc(0), null)],
+    ['a scalar longer than its curve, in PKCS#8', pkcs8(Buffer.alloc(33, 0xf1), own.getPublicKey())],
+    ['a scalar longer than its curve, in SEC1', sec1(Buffer.alloc(33, 0xf1), own.getPublicKey())],
+    ['a scalar longer than its curve and no point', pkcs8(Buffer.alloc(64, 0xf1), null)],
     ['an empty point', pkcs8(scalar, Buffer.alloc(0))],
     ['a point that is not on the curve', pkcs8(scalar, Buffer.from([4, ...Buffer.alloc(64, 1)]))],
   ])('refuses %s before anybody can ask for its details', (_, der) => {
@@ -65,8 +68,11 @@ describe('loadPrivateKey', () => {
 })
 
 // A tripwire: when Node no longer aborts, this fails, and the guard in private-key.ts can be thought over.
-it('guards against something real: Node aborts on such a key', () => {
+it.each([
+  ['a point', pkcs8(scalar, infinity)],
+  ['a scalar', pkcs8(Buffer.alloc(33, 0xf1), own.getPublicKey())],
+])('guards against something real: Node aborts on such %s', (_, der) => {
   const direct = `createPrivateKey({ key, format: 'der', type: 'pkcs8' }).asymmetricKeyDetails`
   const [major = 0] = process.versions.node.split('.').map(Number)
-  if (major <= 24) expect(run(pkcs8(scalar, infinity), direct).signal).toBe('SIGABRT')
+  if (major <= 24) expect(run(der, direct).signal).toBe('SIGABRT')
 })
