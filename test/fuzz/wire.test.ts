@@ -1,0 +1,3 @@
+import { describeGroup } from './engine/describe-group.ts'
+
+describeGroup('wire')
