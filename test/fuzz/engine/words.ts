@@ -9,15 +9,15 @@ export function wordsOf({ words = [], source }: FuzzTarget): Uint8Array[] {
   for (const path of source) {
     const text = readFileSync(fileURLToPath(new URL(`../../../src/${path}`, import.meta.url)), 'utf8')
     const code = text.replace(/^\s*(?:\/\/|\*|\/\*\*).*$|^import .*$/gm, '')
-    for (const [, word = ''] of code.matchAll(/'((?:[^'\\\n]|\\.){1,24})'/g)) found.add(unescape(word))
+    for (const [, word = ''] of code.matchAll(/'((?:[^'\\\n]|\\.){1,24})'/g)) found.add(unquoted(word))
   }
   return [...words, ...found].map((word) => (typeof word === 'string' ? Buffer.from(word) : word))
 }
 
-function unescape(text: string): string {
-  return text.replace(/\\(u\{[0-9a-f]+\}|u[0-9a-f]{4}|x[0-9a-f]{2}|.)/gi, (_, escape: string) => {
-    const hex = /^[ux]\{?([0-9a-f]+)/i.exec(escape)?.[1]
+function unquoted(text: string): string {
+  return text.replace(/\\(u\{[0-9a-f]+\}|u[0-9a-f]{4}|x[0-9a-f]{2}|.)/gi, (_, code: string) => {
+    const hex = /^[ux]\{?([0-9a-f]+)/i.exec(code)?.[1]
     if (hex !== undefined) return String.fromCodePoint(Number.parseInt(hex, 16))
-    return { n: '\n', r: '\r', t: '\t', 0: '\0', b: '\b' }[escape] ?? escape
+    return { n: '\n', r: '\r', t: '\t', 0: '\0', b: '\b' }[code] ?? code
   })
 }
