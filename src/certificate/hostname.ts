@@ -76,9 +76,9 @@ function matches(presented: string, host: string): boolean {
   if (!PRINTABLE_ASCII.test(presented)) return false
   const name = presented.toLowerCase().replace(/\.$/, '')
   if (name === host) return true
-  if (!name.startsWith('*.')) return false
-  const suffix = name.slice(1)
-  return suffix.indexOf('.', 1) !== -1 && host.indexOf('.') !== -1 && host.slice(host.indexOf('.')) === suffix
+  // The one wildcard that speaks for this host. It has as many labels as the host, which therefore needs three.
+  const wildcard = `*${host.slice(host.indexOf('.'))}`
+  return name === wildcard && wildcard.split('.').length >= 3
 }
 
 const PRINTABLE_ASCII = /^[!-~]+$/

@@ -62,11 +62,15 @@ describe('a DNS name', () => {
     ['*.example.org', 'www.example.com', false],
     ['*.example.org', 'wwwexample.org', false],
     ['*.example.org', 'www.example.org.evil.example', false],
+    ['x.example.org', 'www.example.org', false],
+    ['x.example.org', 'y.example.org', false],
 
     // Everything else with an asterisk matches nothing.
     ['*', 'localhost', false],
     ['*', 'example.org', false],
     ['*.', 'example.org', false],
+    ['*t', 'localhost', false],
+    ['*localhost', 'localhost', false],
     ['*.org', 'example.org', false],
     ['*.org.', 'example.org', false],
     ['*.localhost', 'a.localhost', false],
@@ -75,6 +79,8 @@ describe('a DNS name', () => {
     ['**.example.org', 'www.example.org', false],
     ['w*.example.org', 'www.example.org', false],
     ['*w.example.org', 'www.example.org', false],
+    ['*ww.example.org', 'www.example.org', false],
+    ['*www.example.org', 'www.example.org', false],
     ['w*w.example.org', 'www.example.org', false],
     ['xn--*.example.org', 'xn--bcher-kva.example.org', false],
     ['www.*.org', 'www.example.org', false],
@@ -224,6 +230,17 @@ describe('a common name', () => {
     expect(isCertificateValidForHostname(withoutNames(name(commonName)), host, allow)).toBe(expected)
   })
 
+  it('counts beside extensions that hold no names', () => {
+    const certificate = crafted({ subject: name('example.org'), extensions: [extension('2.5.29.19', bytes('30 00'))] })
+    expect(isCertificateValidForHostname(certificate, 'example.org', allow)).toBe(true)
+    expect(isCertificateValidForHostname(certificate, 'example.org')).toBe(false)
+  })
+
+  it('that is not there counts for nobody', () => {
+    expect(isCertificateValidForHostname(withoutNames(sequence()), 'example.org', allow)).toBe(false)
+    expect(isCertificateValidForHostname(withoutNames(sequence()), 'undefined', allow)).toBe(false)
+  })
+
   it('does not count if there are two of them', () => {
     const pair = (text: string) => element(0x31, sequence(oid('2.5.4.3'), element(0x0c, utf8(text))))
     const certificate = withoutNames(sequence(pair('example.org'), pair('example.org')))
@@ -259,8 +276,9 @@ it('a certificate whose names cannot be read is an error, not a "no" that somebo
 })
 
 it('a host that is no text is a mistake of the caller', () => {
-  expect(() => isCertificateValidForHostname(vectorPem('p256'), undefined as unknown as string)).toThrow(TypeError)
-  expect(() => isCertificateValidForHostname(vectorPem('p256'), ['example.org'] as unknown as string)).toThrow(
-    TypeError,
-  )
+  for (const host of [undefined, ['example.org']] as unknown as string[]) {
+    const misuse = () => isCertificateValidForHostname(vectorPem('p256'), host)
+    expect(misuse).toThrow(TypeError)
+    expect(misuse).toThrow(/^"host" expected a string/)
+  }
 })
