@@ -104,7 +104,7 @@ export function settlePolicy(policy: TofuPolicy = {}): SettledPolicy {
 
 /** What a policy says of each reason. */
 function saidOfChanged(changed: NonNullable<TofuPolicy['changed']>): ChangedPolicy {
-  if (typeof changed !== 'object' || changed === null) {
+  if (typeof changed !== 'object') {
     requireOneOf('changed', changed, ['ask', 'refuse'])
     return { pinned_expired: changed, authority_vouched: changed, early: changed }
   }

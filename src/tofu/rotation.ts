@@ -21,7 +21,6 @@
 // another one between it and the pinned key is a change. Otherwise a server's key could vouch for whatever its next keys
 // vouch for, and rules 2 to 5 would have to hold for certificates that are only claimed to have been in use.
 
-import type { KeyObject } from 'node:crypto'
 import type { Certificate } from '../certificate/certificate.ts'
 import { isForServers } from '../certificate/extensions.ts'
 import { type Fingerprint, publicKeyFingerprint } from '../certificate/fingerprint.ts'
@@ -56,7 +55,8 @@ export function signedByPinnedKey(question: RotationQuestion): Pin | undefined {
     unlessUnreadable(() => {
       const spki = keyOf(pin, question)
       if (spki === undefined || isMarked(publicKeyFingerprint(spki), pins)) return false
-      return isForServer(question) && isSignedBy(certificate, keyObjectOf(spki))
+      // A signature of another algorithm than the key's is none; OpenSSL says so without an error.
+      return isForServer(question) && certificate.toX509Certificate().verify(keyObjectOf(spki))
     }),
   )
 }
@@ -95,16 +95,6 @@ function isForServer({ certificate, endpoint, now }: RotationQuestion): boolean 
   if (certificate.subject.valuesOf('UID').length > 0 || certificate.validityAt(now) !== 'valid') return false
   if (!isForServers(certificate.extendedKeyUsage)) return false
   return isCertificateValidForHostname(certificate, endpoint.host, { dangerouslyAllowCommonName: true })
-}
-
-function isSignedBy(certificate: Certificate, key: KeyObject): boolean {
-  const x509 = certificate.toX509Certificate()
-  try {
-    return x509.verify(key)
-  } catch {
-    // A signature of another algorithm than the key's: OpenSSL throws for some and says false for others.
-    return false
-  }
 }
 
 /** A certificate or key that cannot be read was vouched for by nobody. */

@@ -221,7 +221,8 @@ export function judgeSettled(
 
   const facts = factsOf(latest, options.now)
   const reason = facts.pinnedExpired === true ? 'pinned_expired' : 'early'
-  const formerPin = pins.find((pin) => pin.state === 'replaced' && shown.has(pin.digest)) ?? null
+  // Marks, live pins and announcements were looked for above: one that matches only now was replaced.
+  const formerPin = pins.find((pin) => shown.has(pin.digest)) ?? null
   return explained({ kind: 'changed', reason, ...byRule(`changed.${reason}`, policy), ...seen, ...facts, formerPin })
 }
 
@@ -231,9 +232,9 @@ export function withVouch(verdict: ChangedVerdict, policy: SettledPolicy): Chang
   return explained({ ...verdict, reason, ...byRule(`changed.${reason}`, policy) })
 }
 
-/** @internal The verdict when everybody has been asked. */
-export function withAnswer<V extends FirstUseVerdict | ChangeVerdict>(verdict: V, accepted: boolean): V {
-  return explained({ ...verdict, accepted })
+/** @internal The verdict when everybody has been asked, and the answer is yes. */
+export function withYes<V extends FirstUseVerdict | ChangeVerdict>(verdict: V): V & { readonly accepted: true } {
+  return explained({ ...verdict, accepted: true } as const)
 }
 
 type RuleWithAWord = Exclude<TofuRule, 'trusted' | 'distrusted'>
@@ -322,6 +323,10 @@ type Unexplained<V> = V extends VerdictFacts ? Omit<V, 'explanation'> : never
 
 /** Adds the text, which is written when somebody reads it. */
 function explained<F extends Unexplained<Verdict>>(facts: F): F & { readonly explanation: string } {
-  const verdict = { ...facts, explanation: '' }
-  return Object.defineProperty(verdict, 'explanation', { enumerable: true, get: () => explain(facts) })
+  return {
+    ...facts,
+    get explanation() {
+      return explain(facts)
+    },
+  }
 }

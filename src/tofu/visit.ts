@@ -20,8 +20,8 @@ import {
   judgeSettled,
   type TrustedVerdict,
   type Verdict,
-  withAnswer,
   withVouch,
+  withYes,
 } from './verdict.ts'
 
 /** Something that a log should know. */
@@ -82,7 +82,7 @@ export async function visit(context: VisitContext, question: VisitQuestion): Pro
     const { accept, decidedBy } = await decide(context.policy, verdict)
     if (!accept) return refuse(context, verdict, decidedBy)
     if (await record(context, { pins, verdict }, decidedBy)) {
-      const accepted = { ...withAnswer(verdict, true), accepted: true } as const
+      const accepted = withYes(verdict)
       context.emit({ kind: 'accepted', verdict: accepted, decidedBy })
       return { accepted: true, verdict: accepted }
     }
@@ -142,9 +142,8 @@ function refuse(
   verdict: FirstUseVerdict | ChangeVerdict | DistrustedVerdict,
   decidedBy: Decider,
 ): VisitOutcome {
-  const refused = verdict.kind === 'distrusted' ? verdict : withAnswer(verdict, false)
-  context.emit({ kind: 'refused', verdict: refused, decidedBy })
-  return { accepted: false, verdict: refused, error: errorFor(refused) }
+  context.emit({ kind: 'refused', verdict, decidedBy })
+  return { accepted: false, verdict, error: errorFor(verdict) }
 }
 
 function errorFor(

@@ -6,6 +6,8 @@ import { Certificate } from '../../src/certificate/certificate.ts'
 import { element, integer, oid } from '../../src/certificate/der-writer.ts'
 import { formatPem } from '../../src/certificate/pem.ts'
 
+type Hash = 'sha1' | 'sha256' | 'sha384' | 'sha512'
+
 export interface ForgeOptions {
   readonly commonName?: string
   /** Self-signed without one. */
@@ -15,8 +17,8 @@ export interface ForgeOptions {
   /** DNS names of the subjectAltName. */
   readonly hosts?: readonly string[]
   readonly usage?: 'clientAuth' | 'serverAuth'
-  readonly key?: 'P-256' | 'RSA-2048' | 'Ed25519'
-  readonly hash?: 'sha256' | 'sha1'
+  readonly key?: 'P-256' | 'RSA-2048' | 'Ed25519' | 'Ed448'
+  readonly hash?: Hash
   readonly notBefore?: Date
   readonly notAfter?: Date
   readonly spoilSignature?: boolean
@@ -53,7 +55,7 @@ export function forgeCertificate(options: ForgeOptions = {}): ForgedCertificate 
     publicKey.export({ format: 'der', type: 'spki' }),
     ...(version === 1 ? [] : [element(0xa3, sequence(...extensions(options)))]),
   )
-  const signature = sign(signer.asymmetricKeyType === 'ed25519' ? null : hash, tbs, signer)
+  const signature = sign(signer.asymmetricKeyType?.startsWith('ed') ? null : hash, tbs, signer)
   if (options.spoilSignature) signature.writeUInt8(signature.readUInt8(signature.length - 1) ^ 1, signature.length - 1)
   const content = [tbs, algorithm, element(0x03, Uint8Array.of(0), signature)]
   const der = options.ber ? berSequence(...content) : sequence(...content)
@@ -71,6 +73,7 @@ export function forgeCertificate(options: ForgeOptions = {}): ForgedCertificate 
 
 function keyPair(kind: NonNullable<ForgeOptions['key']>): { privateKey: KeyObject; publicKey: KeyObject } {
   if (kind === 'Ed25519') return generateKeyPairSync('ed25519')
+  if (kind === 'Ed448') return generateKeyPairSync('ed448')
   if (kind === 'RSA-2048') return generateKeyPairSync('rsa', { modulusLength: 2048 })
   return generateKeyPairSync('ec', { namedCurve: 'P-256' })
 }
@@ -94,12 +97,14 @@ function extension(id: string, value: Uint8Array, critical = false): Uint8Array 
   return sequence(oid(id), ...(critical ? [element(0x01, Uint8Array.of(0xff))] : []), element(0x04, value))
 }
 
-function signatureAlgorithm(key: KeyObject, hash: 'sha256' | 'sha1'): Uint8Array {
+const RSA_WITH: Record<Hash, number> = { sha1: 5, sha256: 11, sha384: 12, sha512: 13 }
+const ECDSA_WITH: Record<Hash, string> = { sha1: '1', sha256: '3.2', sha384: '3.3', sha512: '3.4' }
+
+function signatureAlgorithm(key: KeyObject, hash: Hash): Uint8Array {
   if (key.asymmetricKeyType === 'ed25519') return sequence(oid('1.3.101.112'))
-  if (key.asymmetricKeyType === 'rsa') {
-    return sequence(oid(hash === 'sha1' ? '1.2.840.113549.1.1.5' : '1.2.840.113549.1.1.11'), element(0x05))
-  }
-  return sequence(oid(hash === 'sha1' ? '1.2.840.10045.4.1' : '1.2.840.10045.4.3.2'))
+  if (key.asymmetricKeyType === 'ed448') return sequence(oid('1.3.101.113'))
+  if (key.asymmetricKeyType === 'rsa') return sequence(oid(`1.2.840.113549.1.1.${RSA_WITH[hash]}`), element(0x05))
+  return sequence(oid(`1.2.840.10045.4.${ECDSA_WITH[hash]}`))
 }
 
 function utcTime(date: Date): Uint8Array {

@@ -31,6 +31,22 @@ describe('a policy that refuses first visits', () => {
   })
 })
 
+describe('a policy that accepts first visits unasked', () => {
+  const visits: [string, TofuPolicy, boolean][] = [
+    ['goes on where a verifier says nothing of them', { renewed: 'refuse' }, true],
+    ['gives way to a callback', { onFirstUse: () => ({ accept: false }) }, false],
+    ['is said again, which outweighs a callback', { firstUse: 'accept', onFirstUse: () => ({ accept: false }) }, true],
+  ]
+  it.each(visits)('%s', async (_, over, accept) => {
+    const { certificate } = await testCertificate()
+    const store = TofuStore.inMemory({ policy: { firstUse: 'accept' } })
+    const candidate = { endpoint, certificate, chain: [certificate], protocol: 'TLSv1.3' as const }
+    expect(await store.verifier(over).verify({ ...candidate, signal: new AbortController().signal })).toMatchObject({
+      accept,
+    })
+  })
+})
+
 describe('what is said by a class, or inherited,', () => {
   class Careful {
     onFirstUse() {

@@ -200,7 +200,11 @@ describe.each<{ where: string; stores: () => Promise<PinStore[]> }>([
         return { accept: true }
       },
     })
-    await expect(verifier.verify(candidate(second))).rejects.toMatchObject({ code: 'ERR_TLACACOCA_STORE_LOCKED' })
+    await expect(verifier.verify(candidate(second))).rejects.toMatchObject({
+      code: 'ERR_TLACACOCA_STORE_LOCKED',
+      message: expect.stringContaining('the pins of example.org:1965 changed 10 times'),
+    })
+    expect(n).toBe(10)
     expect((await at(all, 0).getHostInfo(endpoint))?.fingerprint).not.toBe(second.fingerprint)
     await close()
   })

@@ -41,7 +41,23 @@ describe('a certificate signed by the pinned key', () => {
     })
   })
 
-  it.each(['P-256', 'RSA-2048', 'Ed25519'] as const)('is one with a %s key', (key) => {
+  it.each(['sha256', 'sha384', 'sha512'] as const)('is one over %s', (hash) => {
+    const former = forgeCertificate({ commonName: 'example.org' })
+    const next = forgeCertificate({ commonName: 'example.org', issuer: former, hash })
+    expect(judge([pinOf(former.certificate)], next.certificate, [former.certificate])).toMatchObject({
+      kind: 'rotated',
+    })
+  })
+
+  it('is one by a key that is pinned itself', () => {
+    const former = forgeCertificate({ commonName: 'example.org' })
+    const next = forgeCertificate({ commonName: 'example.org', issuer: former })
+    const key = former.certificate.publicKeyFingerprint
+    const pin = pinOf(former.certificate, { digest: key, keyDigest: key })
+    expect(judge([pin], next.certificate, [former.certificate])).toMatchObject({ kind: 'rotated', pinned: key })
+  })
+
+  it.each(['P-256', 'RSA-2048', 'Ed25519', 'Ed448'] as const)('is one with a %s key', (key) => {
     const former = forgeCertificate({ commonName: 'example.org', key })
     const next = forgeCertificate({ hosts: ['example.org'], issuer: former, key: 'Ed25519' })
     expect(judge([pinOf(former.certificate)], next.certificate, [former.certificate])).toMatchObject({
@@ -196,6 +212,21 @@ describe('the old key’s word', () => {
       keyDigest: null,
     })
     expect(judge([pin, mark], issued(), [former.certificate]).kind).toBe('changed')
+  })
+
+  it('counts although another key is marked', () => {
+    const { certificate } = forgeCertificate()
+    const mark = pinOf(certificate, { digest: certificate.publicKeyFingerprint, state: 'distrusted', keyDigest: null })
+    expect(judge([pin, mark], issued(), [former.certificate]).kind).toBe('rotated')
+  })
+
+  it('is not taken for unspoken where the keys cannot be read at all: that is an error', () => {
+    const publicKeys = new Map<Fingerprint, Uint8Array>()
+    publicKeys.get = () => {
+      throw new RangeError('the disk is gone')
+    }
+    const endpoint = parseEndpoint('example.org:1965')
+    expect(() => judgePins([pin], issued(), { endpoint, now: NOW, publicKeys })).toThrow('the disk is gone')
   })
 })
 

@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { endpointFrom, parseEndpoint } from '../../src/names/endpoint.ts'
 import { MemoryPinStore } from '../../src/tofu/memory-pin-store.ts'
 import { TofuStore } from '../../src/tofu/tofu-store.ts'
+import { tofu } from '../../src/tofu/verifier.ts'
 import type { TofuEvent } from '../../src/tofu/visit.ts'
 import { testCertificate } from '../support/certificates.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
@@ -33,6 +34,7 @@ describe.each([
         reason: 'pinned_certificate',
         endpoint: 'example.org:1965',
         presented: first.fingerprint,
+        explanation: expect.stringMatching(/^example\.org:1965 shows .* last seen on \d{4}-\d\d-\d\d\.$/),
       })
       await store.close()
     })
@@ -150,6 +152,29 @@ describe.each([
       await store.close()
     })
 
+    it('keeps what else was announced through a rotation', async () => {
+      const store = await open()
+      await store.verifyOrTrust(endpoint, first)
+      await store.announce(endpoint, other.publicKeyFingerprint)
+      await store.announce(endpoint, third)
+      expect(await store.verifyOrTrust(endpoint, other)).toMatchObject({ kind: 'rotated', reason: 'announced' })
+      expect(await store.judge(endpoint, third)).toMatchObject({ kind: 'rotated', reason: 'announced' })
+      await store.close()
+    })
+
+    it('keeps as history a key that was pinned itself, when a certificate for it is pinned', async () => {
+      const store = await open({ policy: { changed: 'ask', onChanged: () => ({ accept: true }) } })
+      await store.trust(endpoint, other.publicKeyFingerprint)
+      await store.trust(endpoint, first)
+      await store.verifyOrTrust(endpoint, other)
+      const states = (await store.pins(endpoint)).map((pin) => [pin.digest, pin.state])
+      expect(Object.fromEntries(states)).toMatchObject({
+        [other.publicKeyFingerprint]: 'replaced',
+        [other.fingerprint]: 'trusted',
+      })
+      await store.close()
+    })
+
     it('knows ports apart', async () => {
       const store = await open()
       await store.verifyOrTrust(endpoint, first)
@@ -175,6 +200,55 @@ describe.each([
         })
       }
       expect(await store.listHosts()).toHaveLength(1)
+      await store.close()
+    })
+  })
+
+  // One for each of its machines.
+  describe('a server with several pins', () => {
+    const kinds = async (store: TofuStore, ...certificates: (typeof first)[]) =>
+      Promise.all(certificates.map(async (each) => (await store.judge(endpoint, each)).kind))
+
+    it('keeps the others when it is clear which one was renewed', async () => {
+      const store = await open()
+      await store.trust(endpoint, first)
+      await store.trust(endpoint, other, { keepOthers: true })
+      expect(await store.verifyOrTrust(endpoint, renewed)).toMatchObject({ kind: 'renewed' })
+      expect(await kinds(store, renewed, other, first)).toEqual(['trusted', 'trusted', 'renewed'])
+      await store.close()
+    })
+
+    it('keeps the others when it is clear which one was rotated, and nothing of the old key', async () => {
+      const store = await open()
+      await store.trust(endpoint, other)
+      await store.trust(endpoint, renewed, { keepOthers: true })
+      await store.trust(endpoint, first, { keepOthers: true })
+      const rotated = await certificateSignedBy(keyPem)
+      expect(await store.verifyOrTrust(endpoint, rotated)).toMatchObject({ kind: 'rotated' })
+      expect(await kinds(store, rotated, other, first, renewed)).toEqual(['trusted', 'trusted', 'changed', 'changed'])
+      await store.close()
+    })
+
+    it('keeps a fingerprint of which no key is known when another such one was rotated', async () => {
+      const store = await open()
+      await store.trust(endpoint, other.fingerprint)
+      await store.trust(endpoint, first.fingerprint, { keepOthers: true })
+      const rotated = await certificateSignedBy(keyPem)
+      const verifier = store.verifier()
+      expect(await verifier.verify({ ...candidate(rotated), chain: [rotated, first] })).toMatchObject({
+        ground: 'rotated',
+      })
+      expect(await kinds(store, rotated, other, first)).toEqual(['trusted', 'trusted', 'changed'])
+      await store.close()
+    })
+
+    it('is left with nothing else once a change was accepted', async () => {
+      const store = await open({ policy: { changed: 'ask', onChanged: () => ({ accept: true }) } })
+      await store.trust(endpoint, first)
+      await store.trust(endpoint, other, { keepOthers: true })
+      expect(await store.verifyOrTrust(endpoint, third)).toMatchObject({ kind: 'changed', accepted: true })
+      expect(await kinds(store, third, first, other)).toEqual(['trusted', 'changed', 'changed'])
+      expect((await store.pins(endpoint)).filter(({ state }) => state === 'replaced')).toHaveLength(2)
       await store.close()
     })
   })
@@ -610,6 +684,42 @@ describe.each([
       await store.close()
     })
 
+    it('can refuse renewals, as any other change', async () => {
+      const store = await open({ policy: { renewed: 'refuse' } })
+      await store.verifyOrTrust(endpoint, first)
+      await expect(store.verifyOrTrust(endpoint, renewed)).rejects.toMatchObject({
+        code: 'ERR_TLACACOCA_CERTIFICATE_CHANGED',
+        pinned: first.fingerprint,
+        presented: renewed.fingerprint,
+      })
+      expect(await store.getHostInfo(endpoint)).toMatchObject({ fingerprint: first.fingerprint })
+      await store.close()
+    })
+
+    it('that would ask is a no where nobody can be asked', async () => {
+      const store = await open({ policy: { firstUse: 'ask', renewed: 'ask', changed: 'ask' } })
+      await expect(store.verifyOrTrust(endpoint, first)).rejects.toMatchObject({
+        code: 'ERR_TLACACOCA_FIRST_USE_REFUSED',
+      })
+      await store.trust(endpoint, first)
+      for (const certificate of [renewed, other]) {
+        await expect(store.verifyOrTrust(endpoint, certificate)).rejects.toMatchObject({
+          code: 'ERR_TLACACOCA_CERTIFICATE_CHANGED',
+        })
+      }
+      await store.close()
+    })
+
+    it('shows the verdict on a first visit to whoever decides', async () => {
+      const onFirstUse = vi.fn(() => ({ accept: true }))
+      const store = await open({ policy: { onFirstUse } })
+      await store.verifyOrTrust(endpoint, first)
+      expect(onFirstUse).toHaveBeenCalledWith(
+        expect.objectContaining({ kind: 'first_use', presented: first.fingerprint, accepted: false }),
+      )
+      await store.close()
+    })
+
     it.each([
       { answer: { accept: true }, accepted: true },
       { answer: Promise.resolve({ accept: true }), accepted: true },
@@ -712,6 +822,20 @@ describe.each([
       await store.close()
     })
 
+    it('asks no authority about what needs none, and shows it the certificate where no chain came', async () => {
+      const vouches = vi.fn(() => ({ vouched: true }))
+      const store = await open({ policy: { vouches } })
+      expect(await store.judge(endpoint, first)).toMatchObject({ kind: 'first_use' })
+      await store.trust(endpoint, first)
+      const rotated = await certificateSignedBy(keyPem)
+      expect(await store.judge(endpoint, rotated)).toMatchObject({ kind: 'rotated', reason: 'signed_by_pinned_key' })
+      expect(await store.judge(endpoint, renewed)).toMatchObject({ kind: 'renewed' })
+      expect(vouches).not.toHaveBeenCalled()
+      await store.judge(endpoint, other)
+      expect(vouches).toHaveBeenCalledExactlyOnceWith({ endpoint, certificate: other, chain: [other] })
+      await store.close()
+    })
+
     it.each([{ vouched: false }, {}, { vouched: 'yes' }, { vouched: 1 }])(
       'takes %j for not vouched',
       async (answer) => {
@@ -792,7 +916,72 @@ describe.each([
   })
 })
 
+describe('what a visit asks of a store', () => {
+  it('is no writing where the pin of a key was written within a day', async () => {
+    const pins = new MemoryPinStore()
+    const seen = vi.spyOn(pins, 'seen')
+    let now = Date.parse('2030-06-01T12:00:00Z')
+    const store = new TofuStore(pins, { clock: () => now })
+    await store.trust(endpoint, first.publicKeyFingerprint)
+    for (const [afterMs, times] of [
+      [0, 1],
+      [DAY - 1, 1],
+      [1, 2],
+      [1, 2],
+    ] as const) {
+      now += afterMs
+      await store.verify(endpoint, first)
+      expect(seen).toHaveBeenCalledTimes(times)
+    }
+  })
+
+  it('is no old key where the certificate needs none to speak for it', async () => {
+    const pins = new MemoryPinStore()
+    const publicKey = vi.spyOn(pins, 'publicKey')
+    const store = new TofuStore(pins)
+    await store.verifyOrTrust(endpoint, first)
+    await store.verifyOrTrust(endpoint, renewed)
+    expect(publicKey).not.toHaveBeenCalled()
+    await store.judge(endpoint, other)
+    // Of the live pin, not of the one that was replaced.
+    expect(publicKey).toHaveBeenCalledExactlyOnceWith(first.publicKeyFingerprint)
+  })
+
+  it('is asked ten times before a visit gives up that is overtaken each time', async () => {
+    const pins = new MemoryPinStore()
+    const store = new TofuStore(pins)
+    const update = vi.spyOn(pins, 'update').mockReturnValue(false)
+    await expect(store.verifyOrTrust(endpoint, first)).rejects.toMatchObject({
+      code: 'ERR_TLACACOCA_STORE_LOCKED',
+      message: 'the pins of example.org:1965 changed 10 times while its certificate was being judged',
+    })
+    expect(update).toHaveBeenCalledTimes(10)
+  })
+
+  it('is never to write a pin and remove it at once', async () => {
+    const pins = new MemoryPinStore()
+    const update = vi.spyOn(pins, 'update')
+    const store = new TofuStore(pins)
+    await store.verifyOrTrust(endpoint, first)
+    await store.announce(endpoint, other)
+    await store.announce(endpoint, other.publicKeyFingerprint)
+    expect(await store.verifyOrTrust(endpoint, other)).toMatchObject({ kind: 'rotated' })
+    const [change] = update.mock.lastCall?.[0].changes ?? []
+    expect(change?.remove).toEqual([other.publicKeyFingerprint])
+    expect(change?.put.map(({ digest, state }) => [digest, state])).toEqual([
+      [first.fingerprint, 'replaced'],
+      [other.fingerprint, 'trusted'],
+    ])
+  })
+})
+
 describe('a verifier', () => {
+  it('is made by `tofu`, with rules of its own', async () => {
+    const store = TofuStore.inMemory()
+    expect(await tofu(store, { firstUse: 'refuse' }).verify(candidate(first))).toMatchObject({ accept: false })
+    expect(await tofu(store).verify(candidate(first))).toEqual({ accept: true, ground: 'first_use' })
+  })
+
   it('accepts as verifyOrTrust does, and says on what ground', async () => {
     const store = TofuStore.inMemory()
     const verifier = store.verifier()

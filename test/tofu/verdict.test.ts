@@ -218,6 +218,11 @@ describe('a certificate that was pinned here before', () => {
     const former = pinOf(other, { state: 'replaced' })
     expect(judge([pinOf(old.certificate), former], other)).toMatchObject({ kind: 'changed', formerPin: former })
   })
+
+  it('is told apart from others that were', () => {
+    const pins = [pinOf(renewed, { state: 'replaced', keyDigest: null }), pinOf(old.certificate)]
+    expect(judge(pins, other)).toMatchObject({ kind: 'changed', formerPin: null })
+  })
 })
 
 describe('an announced certificate or key', () => {
@@ -266,6 +271,7 @@ describe('the policy', () => {
     { policy: { changed: 'ask' }, early: 'ask', expired: 'ask' },
     { policy: { changed: 'refuse' }, early: 'refuse', expired: 'refuse' },
     { policy: { changed: { early: 'ask' } }, early: 'ask', expired: 'ask' },
+    { policy: { changed: { early: 'refuse' } }, early: 'refuse', expired: 'ask' },
     { policy: { changed: { pinned_expired: 'accept' } }, early: 'refuse', expired: 'accept' },
     { policy: { changed: { pinned_expired: 'refuse', early: undefined } }, early: 'refuse', expired: 'refuse' },
     { policy: { changed: { early: 'dangerouslyAccept' } }, early: 'accept', expired: 'ask' },
@@ -298,6 +304,7 @@ describe('the policy', () => {
     { policy: { onChanged: true }, name: 'onChanged' },
     { policy: { onFirstUse: {} }, name: 'onFirstUse' },
     { policy: { vouches: 'me' }, name: 'vouches' },
+    { policy: 'refuse', name: 'policy' },
   ])('is checked: $policy', ({ policy, name }) => {
     expect(() => judge([], other, policy as unknown as TofuPolicy)).toThrow(new RegExp(`"${name}" expected`))
   })
@@ -340,6 +347,19 @@ describe('the explanation', () => {
       expect(explanation).not.toMatch(/\n|Trust me|Perfectly|\u001b/)
     }
   })
+})
+
+it('an instant that is none is refused, since every comparison with it is false', () => {
+  const endpoint = parseEndpoint('example.org:1965')
+  const at = (now: unknown) => () => judgePins([], other, { endpoint, now: now as Date })
+  expect(at(new Date('nonsense'))).toThrow(/^"now" expected a valid Date/)
+  expect(at(NOW.getTime())).toThrow(/^"now" expected a Date/)
+})
+
+it('the explanation is among the fields that are copied and logged', () => {
+  const verdict = judge([], other)
+  expect({ ...verdict }.explanation).toBe(verdict.explanation)
+  expect(verdict.explanation).toContain('example.org:1965')
 })
 
 it('looks at no hidden clock', () => {

@@ -53,8 +53,14 @@ describe('vouchedBy', () => {
   })
 
   it('wants a trust store', () => {
-    expect(() => vouchedBy([] as never)).toThrow(TypeError)
-    expect(() => vouchedBy('everybody' as never)).toThrow(TypeError)
-    expect(() => vouchedBy(trust, { at: 5 } as never)).toThrow(TypeError)
+    expect(() => vouchedBy([] as never)).toThrow(/^"trust" expected a TrustStore or 'system', got an array/)
+    expect(() => vouchedBy('everybody' as never)).toThrow(/^"trust" expected .* got "everybody"/)
+    expect(() => vouchedBy(trust, { at: 5 } as never)).toThrow(/^"options" has no option "at"/)
+    expect(() => vouchedBy(trust, { clock: AT as never })).toThrow(/^"clock" expected a function/)
+  })
+
+  it('takes those that the system trusts, of which ours is none', async () => {
+    const question = { endpoint, certificate: certificateOf(leaf), chain: [leaf, middle, root].map(certificateOf) }
+    expect(await vouchedBy('system', { clock })(question)).toEqual({ vouched: false })
   })
 })
