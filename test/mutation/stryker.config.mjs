@@ -1,4 +1,5 @@
 // One module a run; `run.mjs` starts it. Paths are those of the project, which is the working directory.
+import { fileURLToPath } from 'node:url'
 import { chosenModule } from './modules.mjs'
 
 const { name, mutate } = chosenModule()
@@ -7,8 +8,8 @@ const results = `coverage/mutation/${name}`
 /** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */
 export default {
   mutate: [...mutate],
-  testRunner: 'vitest',
-  plugins: ['@stryker-mutator/vitest-runner'],
+  testRunner: 'vitest-strict',
+  plugins: [fileURLToPath(new URL('runner.mjs', import.meta.url))],
   vitest: { configFile: 'test/mutation/vitest.config.mjs', related: true },
   coverageAnalysis: 'perTest',
   concurrency: 2,
