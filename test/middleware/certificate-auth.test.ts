@@ -122,6 +122,20 @@ describe('a rule', () => {
     expect(decide({ allowedFingerprints: [digest] }, alice)).toMatchObject({ denialReason: 'cert_not_authorized' })
   })
 
+  it('knows each of several kinds of fingerprints on one list, whichever else is on it', () => {
+    const kinds = [alice.fingerprint, alice.sha512Fingerprint, alice.publicKeyFingerprint]
+    const ofBob = [bob.fingerprint, bob.sha512Fingerprint, bob.publicKeyFingerprint]
+    const other = forgeCertificate({ notBefore, notAfter }).certificate
+    for (const one of kinds) {
+      for (const another of ofBob) {
+        const allowedFingerprints = [one, another]
+        expect(decide({ allowedFingerprints }, alice)).toEqual(ALLOWED)
+        expect(decide({ allowedFingerprints }, bob)).toEqual(ALLOWED)
+        expect(decide({ allowedFingerprints }, other)).toMatchObject({ denialReason: 'cert_not_authorized' })
+      }
+    }
+  })
+
   it('knows what it knows of among many others', () => {
     const others = Array.from({ length: 500 }, (_, i) => `sha256:${i.toString(16).padStart(64, '0')}`)
     expect(decide({ allowedFingerprints: new Set([...others, alice.fingerprint]) }, alice)).toEqual(ALLOWED)
@@ -263,7 +277,10 @@ describe('what is no peer', () => {
   ])('opens nothing: $name', ({ peer }) => {
     for (const rule of [{}, { allowedFingerprints: [alice.fingerprint] }, { requireCertificate: false }]) {
       const req = { ...request({ url: 'gemini://example.org/club/x' }), peer: untyped<Peer>(peer) }
-      expect(auth({ path: '/club/', ...rule }).decide(req)).toMatchObject({ denialReason: 'internal_error' })
+      expect(auth({ path: '/club/', ...rule }).decide(req)).toMatchObject({
+        denialReason: 'internal_error',
+        cause: { message: expect.stringMatching(/^"peer" expected a Peer or null, got /) },
+      })
     }
   })
 })
@@ -277,13 +294,20 @@ describe('what is no target', () => {
   ])('is denied: $name, also where no rule is', ({ target }) => {
     for (const rules of [[], [{ path: '/club/' }]]) {
       const req = { ...request(), target: untyped<MiddlewareRequest['target']>(target) }
-      expect(auth(...rules).decide(req)).toMatchObject({ denialReason: 'internal_error' })
+      expect(auth(...rules).decide(req)).toMatchObject({
+        denialReason: 'internal_error',
+        cause: { message: expect.stringMatching(/^"target" expected a RequestTarget, got /) },
+      })
     }
   })
 
   it('nor is a request that is none', () => {
     expect(auth().decide(untyped(undefined))).toMatchObject({ denialReason: 'internal_error' })
   })
+})
+
+it('is called what the pages call it, in logs and chains', () => {
+  expect(auth().name).toBe('certificate_auth')
 })
 
 describe('the clock', () => {

@@ -253,6 +253,10 @@ describe('a rule with a mistake in it', () => {
     { place: 'rules[1].host', rule: { path: '/', host: 'example.org/a' }, code: 'ERR_TLACACOCA_ENDPOINT_INVALID' },
     { place: 'rules[1].scheme', rule: { path: '/', scheme: 'gemini://' }, code: undefined },
     { place: 'rules[1].scheme', rule: { path: '/', scheme: '' }, code: undefined },
+    { place: 'rules[1].scheme', rule: { path: '/', scheme: ' gemini' }, code: undefined },
+    { place: 'rules[1].scheme', rule: { path: '/', scheme: '//gemini' }, code: undefined },
+    { place: 'rules[1].scheme', rule: { path: '/', scheme: 'gemini:' }, code: undefined },
+    { place: 'rules[1].scheme', rule: { path: '/', scheme: '9p' }, code: undefined },
     {
       place: 'rules[1].allowedFingerprints[1]',
       rule: { path: '/', allowedFingerprints: [digest, ''] },

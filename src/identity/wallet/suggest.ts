@@ -79,7 +79,7 @@ function* offersFor(situation: Situation): Generator<IdentityOffer> {
     .filter((each) => each !== current)
     .map((identity) => {
       const hosts = hostsOf(state.notes(identity.id))
-      return { identity, isKnownHere: hosts.has(host), elsewhere: [...hosts].find((each) => each !== host) ?? null }
+      return { identity, isKnownHere: hosts.has(host), aHost: [...hosts][0] ?? null }
     })
     // One that was replaced here is out of use, and only kept until all sites know.
     .filter(({ identity }) => {
@@ -98,8 +98,8 @@ function* offersFor(situation: Situation): Generator<IdentityOffer> {
   }
   for (const each of [scope, ...narrower]) yield create(each)
   const strangers = valid.filter(({ identity, isKnownHere }) => !isKnownHere && identity.replacedBy === null)
-  for (const { identity, elsewhere } of strangers) if (elsewhere === null) yield use(identity, scope)
-  for (const { identity, elsewhere } of strangers) if (elsewhere !== null) yield reuse(identity, scope, elsewhere)
+  for (const { identity, aHost } of strangers) if (aHost === null) yield use(identity, scope)
+  for (const { identity, aHost } of strangers) if (aHost !== null) yield reuse(identity, scope, aHost)
 }
 
 /** The whole site and the path with what is below it, the better one first; one, if they are the same. */

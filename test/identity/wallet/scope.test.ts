@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { IdentityScope, originScope, pathScope } from '../../../src/identity/wallet/scope.ts'
+import { isSameOrigin, requirePlace } from '../../../src/identity/wallet/place.ts'
+import { IdentityScope, originScope, pathScope, readScope } from '../../../src/identity/wallet/scope.ts'
+import { bestMatch } from '../../../src/identity/wallet/scope-match.ts'
 import { parseTarget } from '../../../src/names/request-target.ts'
 
 const club = pathScope('gemini://example.org/club')
@@ -77,6 +79,8 @@ describe('a scope for a path', () => {
     'gemini:example.org/club',
     '//example.org/club',
     '/club',
+    '/club/a:b',
+    '//spartan:300/club',
     'example.org/club',
     '',
   ])('is not asked about %j, which is no URL of a request', (url) => {
@@ -95,9 +99,11 @@ describe('a scope for a path', () => {
   it('tells what is no URL at all by its type', () => {
     for (const nothing of [null, undefined, 5, {}]) {
       // @ts-expect-error Not a URL.
-      expect(() => club.covers(nothing)).toThrow(TypeError)
+      expect(() => club.covers(nothing)).toThrow(/^"url" expected a URL, got /)
       // @ts-expect-error Not a URL.
       expect(() => pathScope(nothing)).toThrow(TypeError)
+      // @ts-expect-error Not a URL.
+      expect(() => readScope('scope', nothing)).toThrow(/^"scope" expected an IdentityScope or a URL, got /)
     }
   })
 })
@@ -131,6 +137,55 @@ it.each([
   expect(pathScope(text).equals(scope)).toBe(true)
 })
 
+it('is read as an argument: one that was made before, or a URL, whose own mistakes are told', () => {
+  expect(readScope('scope', club)).toBe(club)
+  expect(String(readScope('scope', 'gemini://example.org/a'))).toBe('gemini://example.org/a')
+  expect(() => readScope('scope', 'gemini://ana@example.org/')).toThrow(
+    expect.objectContaining({ code: 'ERR_TLACACOCA_TARGET_INVALID' }),
+  )
+})
+
+describe('of several scopes that cover a place', () => {
+  const place = requirePlace('gemini://example.org/club/rules/today')
+  const candidates = (...list: [id: string, url: string, lastUsed: number][]) =>
+    list.map(([id, url, lastUsed]) => ({ id, scope: pathScope(url), lastUsed }))
+  const best = (...list: [id: string, url: string, lastUsed: number][]) => {
+    const ids = [list, list.toReversed()].map((order) => bestMatch(place, candidates(...order))?.id ?? null)
+    // Whatever the order in which they are looked at.
+    expect(ids[1]).toBe(ids[0])
+    return ids[0]
+  }
+
+  it('the one with the longest path counts, however long ago it was used', () => {
+    expect(best(['a', 'gemini://example.org/club', 9], ['b', 'gemini://example.org/club/rules', 1])).toBe('b')
+    expect(best(['b', 'gemini://example.org/club', 9], ['a', 'gemini://example.org/club/rules', 1])).toBe('a')
+    expect(best(['a', 'gemini://example.org/', 9], ['b', 'gemini://example.org/club/rules/today', 1])).toBe('b')
+  })
+
+  it('and of equal paths the one that was used last', () => {
+    expect(best(['a', 'gemini://example.org/club', 1], ['b', 'gemini://example.org/club/', 2])).toBe('b')
+    expect(best(['b', 'gemini://example.org/club', 1], ['a', 'gemini://example.org/club/', 2])).toBe('a')
+  })
+
+  it('and of those that were used at the same instant always the same one', () => {
+    expect(best(['a', 'gemini://example.org/club', 1], ['b', 'gemini://example.org/club/', 1])).toBe('a')
+  })
+
+  it('none counts that covers another place, and of none there is none', () => {
+    expect(best(['a', 'gemini://example.org/club/rules/today/a', 1], ['b', 'titan://example.org:1966/', 1])).toBeNull()
+    expect(best(['a', 'gemini://example.org/', 1], ['b', 'gemini://example.org/clubhouse', 2])).toBe('a')
+    expect(best()).toBeNull()
+  })
+})
+
+it('two places are of one site if protocols, host and port are the same', () => {
+  const place = requirePlace('gemini://example.org/a')
+  expect(isSameOrigin(place, requirePlace('titan://EXAMPLE.org/b;size=1'))).toBe(true)
+  for (const url of ['scroll://example.org:1965/a', 'gemini://example.org:1966/a', 'gemini://example.com/a']) {
+    expect(isSameOrigin(place, requirePlace(url))).toBe(false)
+  }
+})
+
 it('is equal to another that covers the same', () => {
   expect(pathScope('gemini://example.org/club/').equals(club)).toBe(true)
   expect(pathScope('titan://example.org/club').equals(club)).toBe(true)
@@ -144,15 +199,26 @@ it.each(['spartan://example.org/', 'https://example.org/', 'mailto:ana@example.o
   'is refused for %s, which has no identities',
   (url) => {
     for (const scopeOf of [originScope, pathScope]) {
-      expect(() => scopeOf(url)).toThrow(expect.objectContaining({ code: 'ERR_TLACACOCA_TARGET_INVALID' }))
+      expect(() => scopeOf(url)).toThrow(
+        expect.objectContaining({
+          code: 'ERR_TLACACOCA_TARGET_INVALID',
+          message: 'identities are for URLs of gemini, titan, scroll, misfin only',
+        }),
+      )
     }
   },
 )
+
+it('is refused for a target of another protocol too', () => {
+  const target = parseTarget('spartan://example.org/', { schemes: { spartan: 300 }, served: 'any' })
+  expect(() => pathScope(target)).toThrow(expect.objectContaining({ code: 'ERR_TLACACOCA_TARGET_INVALID' }))
+})
 
 it('never changes, and cannot be imitated', () => {
   expect(Object.isFrozen(club)).toBe(true)
   expect(Object.isFrozen(club.schemes)).toBe(true)
   expect(IdentityScope.is(club)).toBe(true)
   expect(IdentityScope.is({ ...club })).toBe(false)
+  expect(IdentityScope.is(null)).toBe(false)
   expect(IdentityScope.is(Object.create(IdentityScope.prototype))).toBe(false)
 })

@@ -122,6 +122,29 @@ describe('after a 60', () => {
   })
 })
 
+describe('of two that follow one another', () => {
+  it('the old one is not offered where the new one has been shown, though this host knows both', async () => {
+    const { wallet } = await memoryWallet()
+    const { id } = await wallet.create({ name: 'Ana', scope: JOIN })
+    await wallet.identityFor(JOIN)
+    const plan = await wallet.rotate(id)
+    await plan.mark(parseEndpoint('example.org:1965'), 'done')
+    await wallet.rename(plan.to.id, 'Ana 2')
+    await wallet.identityFor(JOIN)
+    expect(offersAt(wallet, 'gemini://example.org/', 60)).toEqual(['use Ana 2 example.org/', 'create example.org/'])
+  })
+
+  it('the old one is not offered to a host that knows neither', async () => {
+    const { wallet } = await memoryWallet()
+    const { id } = await wallet.create({ name: 'Ana', scope: 'gemini://other.example/' })
+    const plan = await wallet.rotate(id)
+    await wallet.rename(plan.to.id, 'Ana 2')
+    const offers = offersAt(wallet, JOIN, 60)
+    expect(offers.filter((line) => line.includes('Ana 2'))).toHaveLength(1)
+    expect(offers.filter((line) => line.includes('Ana '))).toHaveLength(1)
+  })
+})
+
 describe('after a 61', () => {
   it('another identity is offered for the path, because the one in use may be welcome elsewhere', async () => {
     const { wallet } = await memoryWallet()
