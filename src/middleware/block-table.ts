@@ -96,12 +96,11 @@ export class BlockTable {
     while (low >= 0) {
       const at = low * 4
       const mask = (this.#lengths[low] as number) * 4
-      const outside =
-        ((w0 ^ (starts[at] as number)) & (PREFIX_MASKS[mask] as number)) |
-        ((w1 ^ (starts[at + 1] as number)) & (PREFIX_MASKS[mask + 1] as number)) |
-        ((w2 ^ (starts[at + 2] as number)) & (PREFIX_MASKS[mask + 2] as number)) |
-        ((w3 ^ (starts[at + 3] as number)) & (PREFIX_MASKS[mask + 3] as number))
-      if (outside === 0) break
+      const outside0 = (w0 ^ (starts[at] as number)) & (PREFIX_MASKS[mask] as number)
+      const outside1 = (w1 ^ (starts[at + 1] as number)) & (PREFIX_MASKS[mask + 1] as number)
+      const outside2 = (w2 ^ (starts[at + 2] as number)) & (PREFIX_MASKS[mask + 2] as number)
+      const outside3 = (w3 ^ (starts[at + 3] as number)) & (PREFIX_MASKS[mask + 3] as number)
+      if ((outside0 | outside1 | outside2 | outside3) === 0) break
       low = this.#around === null ? -1 : (this.#around[low] as number)
     }
     return low
