@@ -50,7 +50,8 @@ function otherCase(letter: string): string {
   return letter === upper && letter === lower.toUpperCase() ? lower : letter
 }
 
-const fileSystem: NameLookup = {
+/** @internal The real one. */
+export const fileSystem: NameLookup = {
   async identity(path) {
     try {
       const { dev, ino } = await lstat(path, { bigint: true })

@@ -85,10 +85,8 @@ export class Refill {
 
   /** After how many whole seconds `missing` units have come back. */
   secondsFor(missing: number): number {
-    const perSecond = this.unitsPerMs * 1000
-    const seconds = Math.ceil(missing / perSecond)
-    // The division rounds, and what it rounds off may be the last unit.
-    return seconds * perSecond < missing ? seconds + 1 : seconds
+    // The division rounds, but what it rounds off is no whole unit: for that, 2 ** 53 of them would have to be missing.
+    return Math.ceil(missing / (this.unitsPerMs * 1000))
   }
 }
 

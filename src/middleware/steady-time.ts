@@ -28,10 +28,8 @@ export class SteadyTime {
   /** Whole milliseconds since construction. */
   now(): number {
     const reading = read(this.#clock)
-    if (reading !== this.#reading) {
-      if (reading > this.#reading) this.#elapsed += reading - this.#reading
-      this.#reading = reading
-    }
+    this.#elapsed += Math.max(0, reading - this.#reading)
+    this.#reading = reading
     return this.#elapsed
   }
 }

@@ -38,7 +38,7 @@ describe('admit', () => {
     const request = await admit({ ...connection('gemini://example.org/club\r\n'), peer }, { parse, guard: { decide } })
     expect(decide).toHaveBeenCalledTimes(1)
     const asked = decide.mock.calls[0]?.[0]
-    expect(asked).toEqual({ target: expect.anything(), address, peer })
+    expect(asked).toStrictEqual({ target: expect.anything(), address, peer })
     expect(request.allowed && request.target).toBe(asked?.target)
     expect(asked?.peer).toBe(peer)
     expect(asked?.address).toBe(address)
@@ -166,7 +166,10 @@ describe('undecided means no', () => {
     ['true as a text', { allowed: 'true' }],
     ['no without a reason', { allowed: false }],
     ['no with a reason that is no text', { allowed: false, denialReason: 61 }],
+    ['no with a reason, and not quite no', { allowed: 0, denialReason: 'busy' }],
+    ['a reason alone', { denialReason: 'busy' }],
     ['a function', () => ({ allowed: true })],
+    ['a function that says yes', Object.assign(() => {}, { allowed: true })],
   ])('when the guard answers %s', async (_, answer) => {
     for (const decide of [() => answer, async () => answer]) {
       const onError = vi.fn()
@@ -174,6 +177,9 @@ describe('undecided means no', () => {
       const request = await admit(connection('gemini://example.org/\r\n'), { parse, guard, onError })
       expect(request).toMatchObject({ allowed: false, denialReason: 'internal_error' })
       expect(onError).toHaveBeenCalledWith(expect.any(TypeError))
+      expect(String(onError.mock.lastCall)).toContain(
+        'a guard must answer { allowed: true } or { allowed: false, denial',
+      )
     }
   })
 
@@ -187,20 +193,22 @@ describe('undecided means no', () => {
     // @ts-expect-error: no target
     const request = await admit(connection('x\r\n'), { parse: () => target, guard })
     expect(request).toMatchObject({ allowed: false, denialReason: 'internal_error', cause: expect.any(TypeError) })
+    expect(String('cause' in request && request.cause)).toContain('"parse" expected to return what parseTarget')
     expect(guard.decide).not.toHaveBeenCalled()
   })
 
   it.each([
-    ['no parser', { guard: everybody }],
-    ['no guard', { parse }],
-    ['a guard that cannot decide', { parse, guard: {} }],
-    ['no bytes', { ...fine, maxBytes: 0 }],
-    ['no time', { ...fine, timeoutMs: Number.NaN }],
-    ['no options', undefined],
-  ])('when the program gives %s', async (_, options) => {
+    ['no parser', { guard: everybody }, '"parse" expected a function'],
+    ['no guard', { parse }, '"guard.decide" expected a function'],
+    ['a guard that cannot decide', { parse, guard: {} }, '"guard.decide" expected a function'],
+    ['no bytes', { ...fine, maxBytes: 0 }, '"maxBytes" expected'],
+    ['no time', { ...fine, timeoutMs: Number.NaN }, '"timeoutMs" expected'],
+    ['no options', undefined, '"options" expected an object'],
+  ])('when the program gives %s', async (_, options, message) => {
     // @ts-expect-error: most of these do not compile
     const request = await admit(connection('gemini://example.org/\r\n'), options)
     expect(request).toMatchObject({ allowed: false, denialReason: 'internal_error', cause: expect.any(Error) })
+    expect(String('cause' in request && request.cause)).toContain(message)
   })
 
   it('whatever the listener for errors does', async () => {

@@ -547,3 +547,84 @@ describe('construction', () => {
     expect(bans.maxKeys).toBe(80_000)
   })
 })
+
+// All clients of so small a list are in one set of eight records, side by side.
+describe('in a list for eight clients', () => {
+  const clients = Array.from({ length: 8 }, (_, index) => `192.0.2.${index}`)
+
+  it('lifting one ban lifts no other, whichever it is', () => {
+    for (const lifted of clients) {
+      const { bans, left } = banList({ maxKeys: 8 })
+      for (const each of clients) bans.ban(parseClientAddress(each), 60)
+      expect(bans.size).toBe(8)
+      expect(bans.lift(parseClientAddress(lifted))).toBe(true)
+      expect(bans.lift(parseClientAddress(lifted))).toBe(false)
+      expect(clients.map((each) => left(each))).toEqual(clients.map((each) => (each === lifted ? 0 : 60)))
+      expect(bans.size).toBe(7)
+    }
+  })
+
+  it('lifting a ban of somebody who has none changes nothing, and a ban that is over is none', () => {
+    const { bans, left, time } = banList({ maxKeys: 8 })
+    bans.ban(parseClientAddress('192.0.2.1'), 60)
+    expect(bans.lift(parseClientAddress('192.0.2.2'))).toBe(false)
+    expect(left('192.0.2.1')).toBe(60)
+    time.ms = 60_000
+    expect(bans.lift(parseClientAddress('192.0.2.1'))).toBe(false)
+  })
+
+  it('networks are told apart by each of their bits, and IPv4 from IPv6', () => {
+    const { bans, left } = banList({ maxKeys: 8 })
+    bans.ban(parseClientAddress('2001:db8:0:1::1'), 60)
+    for (const other of ['2002:db8:0:1::1', '2001:db9:0:1::1', '2001:db8:1:1::1', '2001:db8:0:2::1']) {
+      expect(left(other)).toBe(0)
+    }
+    bans.ban(parseClientAddress('192.0.2.1'), 60)
+    expect(left('0:0:c000:201::')).toBe(0)
+    expect(left('192.0.2.1')).toBe(60)
+  })
+
+  it('one that offends while all records are bans is kept nowhere, and in nobody else’s record', () => {
+    const { bans, report, left, time } = banList({ maxKeys: 8 })
+    time.ms = 1000
+    for (const each of clients) bans.ban(parseClientAddress(each), 60)
+    expect(report('192.0.2.99')).toBe(0)
+    expect(clients.map((each) => left(each))).toEqual(clients.map(() => 60))
+    expect(bans.counters.forgotten).toBe(1)
+    // Forgiven as if nothing had been: what it offended was not written over what somebody else did.
+    time.ms = 61_000
+    for (const each of clients) expect([report(each), report(each), report(each) > 0]).toEqual([0, 0, true])
+  })
+})
+
+it('bans count from the moment of the call, not from the start of the clock', () => {
+  const { bans, time } = banList()
+  time.ms = 500_000
+  expect(bans.ban(parseClientAddress('192.0.2.1'), 60)).toBe(60)
+  time.ms += 20_000
+  expect(bans.ban(parseClientAddress('192.0.2.1'), 10)).toBe(40)
+})
+
+it('by default an offence is forgiven in a minute', () => {
+  const time = { ms: 0 }
+  const bans = new BanList({ tolerated: 1, clock: () => time.ms })
+  const address = parseClientAddress('192.0.2.1')
+  for (let i = 0; i < 5; i++) {
+    expect(bans.report(address)).toBe(0)
+    time.ms += 60_000
+  }
+  expect(bans.report(address)).toBe(0)
+  time.ms += 59_000
+  expect(bans.report(address)).toBe(60)
+})
+
+it('takes every option that it knows, and says which it does not', () => {
+  const bans = new BanList({ ipv4PrefixLength: 24, ipv6PrefixLength: 48, name: 'offenders' })
+  bans.ban(parseClientAddress('192.0.2.1'), 60)
+  bans.ban(parseClientAddress('2001:db8:1::1'), 60)
+  expect(bans.secondsLeft(parseClientAddress('192.0.2.99'))).toBe(60)
+  expect(bans.secondsLeft(parseClientAddress('2001:db8:1:2::1'))).toBe(60)
+  expect(bans.decide(request({ from: '192.0.2.7' }))).toMatchObject({ rule: 'offenders', detail: 'banned' })
+  expect(() => new BanList(untyped({ toleratd: 1 }))).toThrow('"options" has no option "toleratd"')
+  expect(() => bans.ban(parseClientAddress('192.0.2.1'), 0.5)).toThrow('"seconds" expected')
+})

@@ -117,6 +117,7 @@ describe('an answer that is none', () => {
     [],
     {},
     () => ALLOWED,
+    Object.assign(() => {}, ALLOWED),
     { allowed: 'yes' },
     { allowed: 1 },
     { allowed: undefined },
@@ -151,6 +152,7 @@ describe('an answer that is none', () => {
       denied,
     )
     expect(errors).toHaveLength(2)
+    for (const error of errors) expect(String(error)).toMatch(/a middleware must answer \{ allowed|mine$/)
   })
 
   it('is waited for if it is a promise, also from a member that should have none', async () => {
@@ -195,6 +197,32 @@ describe('listeners', () => {
       ['member 2', false],
     ])
     expect(decisions.every((decision) => decision.request === req && decision.durationMs >= 0)).toBe(true)
+  })
+
+  it('hear how long a member took, and not how long the process has been running', async () => {
+    const before = performance.now()
+    const durations: number[] = []
+    const chain = new MiddlewareChain([yes, laterYes], { onDecision: ({ durationMs }) => durations.push(durationMs) })
+    await chain.process(request())
+    const passed = performance.now() - before
+    for (const each of durations) expect(each).toBeLessThanOrEqual(passed)
+  })
+
+  it('hear of a yes as nothing but a yes, and of a denial without a rule as one without', () => {
+    const decisions: ChainDecision<DenialReason>[] = []
+    const wordy = answering({ allowed: true, rule: 'the first', cause: new Error('before'), user: 'ana' })
+    const errors: unknown[] = []
+    const chain = new MiddlewareChain([wordy, no], {
+      onDecision: (decision) => void decisions.push(decision),
+      onError: (error) => errors.push(error),
+    })
+    chain.decide(request())
+    expect(decisions.map(({ rule, result }) => ({ rule, result }))).toStrictEqual([
+      { rule: 'the first', result: { allowed: true } },
+      { rule: null, result: { allowed: false, denialReason: 'access_denied' } },
+    ])
+    // Nor is the cause of a yes, or a listener without an answer, a failure.
+    expect(errors).toEqual([])
   })
 
   it('hear of the rule that decided, also where it is worked out only when it is read', () => {
@@ -284,11 +312,21 @@ describe('construction', () => {
     { name: 'a hole', members: Object.assign([yes], { length: 2 }) },
     { name: 'null', members: [null] },
     { name: 'a function', members: [() => ALLOWED] },
+    { name: 'a function that can decide', members: [Object.assign(() => ALLOWED, { decide: yes.decide })] },
     { name: 'an object without decide', members: [{ process: () => ALLOWED }] },
+    { name: 'an object whose decide is no function', members: [{ decide: true }] },
     { name: 'no array', members: yes },
     { name: 'nothing', members: undefined },
   ])('refuses $name', ({ members }) => {
-    expect(() => new MiddlewareChain(untyped<never>(members))).toThrow(TypeError)
+    const construct = (): unknown => new MiddlewareChain(untyped<never>(members))
+    expect(construct).toThrow(TypeError)
+    expect(construct).toThrow(/^"members(\[\d\])?" expected /)
+  })
+
+  it('gives it a name, which is a text', () => {
+    expect(new MiddlewareChain([]).name).toBe('chain')
+    expect(new MiddlewareChain([], { name: 'uploads' }).name).toBe('uploads')
+    expect(() => new MiddlewareChain([], untyped<never>({ name: 5 }))).toThrow('"name" expected a string')
   })
 
   it('names the member that is none', () => {
@@ -296,7 +334,9 @@ describe('construction', () => {
   })
 
   it('refuses an option that it does not know, and a listener that is no function', () => {
-    expect(() => new MiddlewareChain([], untyped<never>({ onDenied: () => {} }))).toThrow('"onDenied"')
+    expect(() => new MiddlewareChain([], untyped<never>({ onDenied: () => {} }))).toThrow(
+      '"options" has no option "onDenied"',
+    )
     expect(() => new MiddlewareChain([], untyped<never>({ onError: true }))).toThrow('"onError"')
     expect(() => new MiddlewareChain([], untyped<never>({ onDecision: {} }))).toThrow('"onDecision"')
   })

@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { isSpelledExactly, type NameLookup } from '../../src/middleware/exact-spelling.ts'
+import { fileSystem, isSpelledExactly, type NameLookup } from '../../src/middleware/exact-spelling.ts'
 
 /** A file system with a few files that takes several spellings for one, as `fold` says. */
 function folding(paths: readonly string[], fold: (path: string) => string): NameLookup & { listed: string[] } {
@@ -50,9 +50,36 @@ it('reads no list on a file system that takes names as they are', async () => {
 it('lets two files stand that differ in case only, and links of one file', async () => {
   const two = folding(['/srv/a', '/srv/A'], (path) => path)
   expect(await isSpelledExactly('/srv', ['a'], two)).toBe(true)
+  expect(two.listed).toEqual([])
   const linked: NameLookup = { identity: async () => '1:1', names: async () => ['a', 'A'] }
   expect(await isSpelledExactly('/srv', ['a'], linked)).toBe(true)
   expect(await isSpelledExactly('/srv', ['A'], linked)).toBe(true)
+})
+
+it('reads no list for what has gone meanwhile: it was opened under this name', async () => {
+  const lookup = folding([], (path) => path)
+  expect(await isSpelledExactly('/srv', ['a'], lookup)).toBe(true)
+  expect(lookup.listed).toEqual([])
+})
+
+it('knows a file of the real file system by what it is and not by its name', async () => {
+  const root = mkdtempSync(join(realpathSync(tmpdir()), 'tlacacoca-'))
+  try {
+    for (const name of ['page', 'other']) writeFileSync(join(root, name), '')
+    linkSync(join(root, 'page'), join(root, 'PAGE'))
+    symlinkSync('page', join(root, 'link'))
+    const identityOf = (name: string) => fileSystem.identity(join(root, name))
+    const page = await identityOf('page')
+    expect(page).toMatch(/^\d+:\d+$/)
+    expect(await identityOf('PAGE')).toBe(page)
+    for (const name of ['other', 'link']) expect(await identityOf(name)).not.toBe(page)
+    expect(await identityOf('missing')).toBeNull()
+    expect([...(await fileSystem.names(root))].sort()).toEqual(['PAGE', 'link', 'other', 'page'])
+    // Two names that the folder lists are two names.
+    for (const name of ['page', 'PAGE']) expect(await isSpelledExactly(root, [name])).toBe(true)
+  } finally {
+    rmSync(root, { recursive: true })
+  }
 })
 
 it('asks the real file system when nothing else is given', async () => {

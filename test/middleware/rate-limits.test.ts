@@ -113,7 +113,17 @@ describe('RateLimits', () => {
     { what: 'a hole', limiters: [undefined] },
     { what: 'two of one name', limiters: [new RateLimiter(), new RateLimiter({ capacity: 5 })] },
   ])('refuses $what', ({ limiters }) => {
-    expect(() => new RateLimits(untyped<RateLimiter[]>(limiters))).toThrow(TypeError)
+    const construct = (): unknown => new RateLimits(untyped<RateLimiter[]>(limiters))
+    expect(construct).toThrow(TypeError)
+    expect(construct).toThrow(/^"limiters(\[\d\])?" expected |^two limiters have the name "rate_limit"/)
+  })
+
+  it('has a name, and no other option', () => {
+    const { client } = three()
+    expect(new RateLimits([client]).name).toBe('rate_limits')
+    expect(new RateLimits([client], { name: 'all of them' }).name).toBe('all of them')
+    expect(() => new RateLimits([client], untyped({ name: 5 }))).toThrow('"name" expected a string')
+    expect(() => new RateLimits([client], untyped({ nam: 'x' }))).toThrow('"options" has no option "nam"')
   })
 })
 
@@ -176,6 +186,63 @@ describe('RateLimits with a store elsewhere', () => {
       const results = await Promise.all(pending)
       expect(results.filter(({ allowed }) => allowed)).toHaveLength(Math.min(inStore, inMemory))
     }
+  })
+
+  it('takes from each once, those in memory last, whatever kinds of stores stand before them', async () => {
+    const { store, asked } = remote()
+    const atOnce = new MemoryRateLimitStore({ clock: () => 0 })
+    const far = new RateLimiter({ name: 'far', store })
+    const near = new RateLimiter({ name: 'near', store: atOnce })
+    const [a, b] = ['a', 'b'].map((name) => new RateLimiter({ name, clock: () => 0 })) as [RateLimiter, RateLimiter]
+    for (const order of [
+      [far, near, a, b],
+      [near, far, a, b],
+      [a, near, b, far],
+    ]) {
+      for (const each of [far, near, a, b]) await each.reset(address)
+      asked.consume = 0
+      expect(await new RateLimits(untyped<RateLimiter[]>(order)).decide(request())).toEqual({ allowed: true })
+      for (const each of [far, near, a, b]) expect(await each.peek(address)).toMatchObject({ remaining: 9 })
+      expect(asked.consume).toBe(1)
+    }
+  })
+
+  it('takes nothing from memory if one of several was used up while a store was asked', async () => {
+    const { store, hold } = remote()
+    const shared = new RateLimiter({ name: 'shared', store })
+    const wide = new RateLimiter({ name: 'wide', capacity: 10, clock: () => 0 })
+    const narrow = new RateLimiter({ name: 'narrow', capacity: 1, clock: () => 0 })
+    const open = hold()
+    const pending = new RateLimits<RateLimitStore | undefined>([wide, narrow, shared]).decide(request())
+    expect(narrow.decide(request())).toEqual({ allowed: true })
+    open()
+    expect(await pending).toMatchObject({ allowed: false, rule: 'narrow', retryAfterSeconds: 1 })
+    expect(wide.peek(address)).toMatchObject({ remaining: 10 })
+    expect([wide.counters.denied, narrow.counters.denied]).toEqual([0, 1])
+  })
+
+  it('denies if a store that answers at once allows when it is looked at, and denies when it is asked', async () => {
+    const fickle: RateLimitStore = {
+      peek: () => ({ allowed: true, remaining: 1 }),
+      consume: () => ({ allowed: false, remaining: 0, retryAfterSeconds: 7 }),
+      reset: () => {},
+    }
+    const limits = new RateLimits<RateLimitStore>([
+      new RateLimiter({ name: 'fickle', store: fickle }),
+      new RateLimiter({ name: 'steady', store: new MemoryRateLimitStore() }),
+    ])
+    expect(await limits.decide(request())).toMatchObject({ allowed: false, rule: 'fickle', retryAfterSeconds: 7 })
+  })
+
+  it('says that a store failed rather than that somebody is banned for whom it would never pass', async () => {
+    const broken = { ...remote().store, peek: () => untyped(null) }
+    const bans = new BanList({ clock: () => 0 })
+    bans.ban(address, 60)
+    const limits = new RateLimits<RateLimitStore | undefined>([
+      new RateLimiter({ name: 'bans', capacity: 1, bans, clock: () => 0 }),
+      new RateLimiter({ name: 'broken', store: untyped<RateLimitStore>(broken) }),
+    ])
+    expect(await limits.decide({ ...request(), cost: 5 })).toMatchObject({ denialReason: 'internal_error' })
   })
 
   it('denies when a store fails before or between, and never what it did not take from all', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { Refill } from '../../src/middleware/refill.ts'
 import { TokenBucket } from '../../src/middleware/token-bucket.ts'
 import { untyped } from './requests.ts'
 
@@ -174,4 +175,71 @@ describe('construction', () => {
     expect(() => bucket.peek(cost)).toThrow(RangeError)
     expect(bucket.peek()).toMatchObject({ remaining: 1 })
   })
+})
+
+describe('the unit that milliseconds and tokens are counted in', () => {
+  it.each([
+    [3, 3, 1000],
+    [0.1, 1, 10_000],
+    [1 / 3, 1, 3000],
+    [1, 1, 1000],
+    [1000, 1, 1],
+    [99_999, 99_999, 1000],
+    [2 ** 18 * 1000, 2 ** 18, 1],
+  ])(
+    'is the largest in which both are whole numbers: at %d per second',
+    (refillPerSecond, unitsPerMs, unitsPerToken) => {
+      expect(new Refill({ capacity: 1, refillPerSecond })).toMatchObject({ unitsPerMs, unitsPerToken })
+    },
+  )
+
+  it.each([
+    [1, Math.PI * 1e6],
+    [1, Math.E * 1e7],
+    [1e10, 1 / 7],
+    [1e12, Math.PI],
+  ])('leaves room for the time and a full bucket: %d tokens at %d per second', (capacity, refillPerSecond) => {
+    const refill = new Refill({ capacity, refillPerSecond })
+    expect(refill.unitsPerMs).toBeLessThanOrEqual(2 ** 18)
+    expect(refill.capacity).toBeLessThanOrEqual(2 ** 51)
+    const rate = (refill.unitsPerMs * 1000) / refill.unitsPerToken
+    expect(Math.abs(rate / refillPerSecond - 1)).toBeLessThan(1e-3)
+  })
+
+  it('says of what is out of its bounds which it is', () => {
+    const refill = (capacity: number, refillPerSecond: number) => () => new Refill({ capacity, refillPerSecond })
+    expect(refill(1, 2 ** 18 * 1000 + 1)).toThrow('"refillPerSecond" expected at most 262144000, got 262144001')
+    expect(refill(1e12, 1e-9)).toThrow(/^"refillPerSecond" is so small \(1e-9\) that 1000000000000 tokens never/)
+    expect(() => new Refill({ capacity: 1, refillPerSecond: 1 }).cost(0)).toThrow(
+      '"cost" expected a finite number above 0',
+    )
+    expect(() => new TokenBucket(untyped({ capacity: 1, refillPerSecond: 1, rate: 2 }))).toThrow(
+      '"options" has no option',
+    )
+  })
+
+  it('gives whole seconds that are enough and not one more, also for as much as can be missing', () => {
+    for (const [capacity, refillPerSecond] of [
+      [1e12, 1],
+      [1e12, 0.7],
+      [1e9, 262_143_999],
+      [1, 1 / 3],
+    ] as const) {
+      const refill = new Refill({ capacity, refillPerSecond })
+      const perSecond = BigInt(refill.unitsPerMs) * 1000n
+      for (const missing of [1, refill.capacity - 1, refill.capacity, Math.floor(refill.capacity / 3)]) {
+        const seconds = BigInt(refill.secondsFor(missing))
+        expect(seconds * perSecond >= BigInt(missing)).toBe(true)
+        expect((seconds - 1n) * perSecond < BigInt(missing)).toBe(true)
+      }
+    }
+  })
+})
+
+it.each([Number.NaN, Number.POSITIVE_INFINITY])('a clock that reads %d is no clock', (reading) => {
+  const time = { ms: 0 }
+  const bucket = new TokenBucket({ capacity: 1, refillPerSecond: 1, clock: () => time.ms })
+  time.ms = reading
+  expect(() => bucket.tryConsume()).toThrow(/^"clock" expected to give milliseconds, gave /)
+  expect(() => new TokenBucket({ capacity: 1, refillPerSecond: 1, clock: () => reading })).toThrow(RangeError)
 })

@@ -52,7 +52,7 @@ export const MODULES = {
   },
   bans: {
     mutate: middleware('ban-list', 'ban-table', 'steady-time'),
-    tests: [...tests('middleware', 'ban-list', 'rate-limiter'), ...tests('property', 'ban-list')],
+    tests: [...tests('middleware', 'ban-list', 'token-bucket', 'rate-limiter'), ...tests('property', 'ban-list')],
   },
   rates: {
     mutate: middleware(
@@ -61,7 +61,7 @@ export const MODULES = {
     ),
     tests: [
       ...tests('middleware', 'half-sip-hash', 'token-bucket', 'rate-limits', 'rate-limiter-by', 'connection-limiter'),
-      ...tests('middleware', 'bucket-table', 'rate-limiter'),
+      ...tests('middleware', 'ban-list', 'bucket-table', 'rate-limiter'),
       ...tests('contract', 'rate-limit-store'),
       ...tests('property', 'rate-limiter', 'token-bucket'),
     ],
