@@ -218,3 +218,74 @@ describe('a large list', () => {
     }
   })
 })
+
+describe('temporary entries of both families and several sizes', () => {
+  const entries = ['192.0.2.1', '2001:db8::/32', '198.51.100.0/24', '203.0.113.0/24', '2001:db9::1']
+  const inside = ['192.0.2.1', '2001:db8:1::1', '198.51.100.9', '203.0.113.9', '2001:db9::1']
+  const denied = (access: AccessControl) => inside.map((each) => !access.opened(parseClientAddress(each)).accept)
+
+  it('end one by one, whichever is ended first', () => {
+    for (const [index, entry] of entries.entries()) {
+      const access = new AccessControl({ clock: () => 0 })
+      for (const each of entries) access.denyFor(each, 60)
+      expect(denied(access)).toEqual(inside.map(() => true))
+      expect(access.removeTemporary(entry)).toBe(true)
+      expect(access.removeTemporary(entry)).toBe(false)
+      expect(denied(access)).toEqual(inside.map((_, at) => at !== index))
+      expect(access.temporaryEntries).toHaveLength(entries.length - 1)
+    }
+  })
+
+  it('say nothing about addresses of the other family with the same bits', () => {
+    const access = new AccessControl({ clock: () => 0 })
+    access.denyFor('192.0.2.0/24', 60)
+    access.denyFor('c000:200::/24', 60)
+    access.removeTemporary('192.0.2.0/24')
+    expect(access.opened(parseClientAddress('192.0.2.1')).accept).toBe(true)
+    expect(access.opened(parseClientAddress('c000:201::1')).accept).toBe(false)
+    expect(access.opened(parseClientAddress('::c000:201')).accept).toBe(true)
+  })
+})
+
+it('a connection is refused with the entry that decided, or by default', () => {
+  const access = new AccessControl({ allowList: ['192.0.2.0/24'], denyList: ['192.0.2.66'] })
+  const opened = (address: string) => access.opened(parseClientAddress(address))
+  expect(opened('192.0.2.1')).toEqual({ accept: true })
+  expect(opened('198.51.100.1')).toEqual({ accept: false, detail: 'default' })
+  const refused = opened('192.0.2.66')
+  expect([refused.accept, refused.detail]).toEqual([false, 'denyList: 192.0.2.66'])
+  // The list that holds it is named, though it is denied for a time as well.
+  access.denyFor('192.0.2.66', 60)
+  expect(opened('192.0.2.66').detail).toBe('denyList: 192.0.2.66')
+})
+
+it('addresses are found among those that differ in any one of their words', () => {
+  const words = [1, 2, 3, 0x7fff, 0x8000, 0xffff].map((word) => word.toString(16))
+  for (const place of [0, 2, 4, 6]) {
+    const at = (word: string, last: string) =>
+      ['2001', 'db8', '5', '5', '5', '5', '5', last].map((each, index) => (index === place ? word : each)).join(':')
+    // The later words fall as the earlier ones rise, so that comparing too few or too many of them goes astray.
+    const list = words.map((word, index) => at(word, (9 - index).toString(16)))
+    const access = new AccessControl({ denyList: list })
+    for (const [index, entry] of list.entries()) {
+      expect(access.opened(parseClientAddress(entry)).accept).toBe(false)
+      const other = at(words[index] ?? '', 'f')
+      if (!list.includes(other)) expect(access.opened(parseClientAddress(other)).accept).toBe(true)
+    }
+  }
+})
+
+it('is told apart by name, and names what is wrong with it', () => {
+  expect(new AccessControl().name).toBe('access_control')
+  const construct = (options: unknown) => () => new AccessControl(untyped(options))
+  expect(construct({ denylist: [] })).toThrow('"options" has no option "denylist"')
+  expect(construct({ maxTemporary: 0 })).toThrow('"maxTemporary" expected')
+  expect(construct({ defaultAllow: 'yes' })).toThrow('"defaultAllow" expected true or false')
+  for (const lists of [[], null, 'drop', 5]) {
+    expect(construct({ denyLists: lists })).toThrow('"denyLists" expected an object of lists by name')
+  }
+  const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [`n${index}`, []]))
+  expect(construct({ denyLists: many(256) })).toThrow('"rules" expected at most 255 lists, got 256')
+  expect(construct({ denyLists: many(255) })).not.toThrow()
+  expect(() => new AccessControl().denyFor('192.0.2.1', 0)).toThrow('"seconds" expected')
+})

@@ -172,3 +172,25 @@ describe('an address list', () => {
     })
   })
 })
+
+it('a byte order mark is one at the very beginning, and nowhere else', () => {
+  expect(parseAddressList('\ufeff192.0.2.1\n').size).toBe(1)
+  for (const text of ['192.0.2.1\ufeff\n', '192.0.\ufeff2.1\n', '\ufeff\ufeff192.0.2.1\n', '\n\ufeff192.0.2.1\n']) {
+    const read =
+      text.includes('\ufeff\n') || text.startsWith('\ufeff\ufeff') || text.startsWith('\n') ? text.trim() : ''
+    // White space at the ends is no part of an entry, and U+FEFF counts as such; within one it does not.
+    if (read !== '192.0.2.1') expect(() => parseAddressList(text)).toThrow(/^the list is not an address list: line /)
+  }
+})
+
+it('what is wrong is named: the text, the source, the limits', async () => {
+  const options = (value: unknown) => value as Parameters<typeof parseAddressList>[1]
+  expect(() => parseAddressList(5 as never)).toThrow('"text" expected a string')
+  expect(() => parseAddressList('', options({ source: 5 }))).toThrow('"source" expected a string')
+  expect(() => parseAddressList('', options({ minEntrys: 5 }))).toThrow('"options" has no option "minEntrys"')
+  expect(() => parseAddressList('', { minEntries: -1 })).toThrow('"minEntries" expected')
+  expect(() => parseAddressList('', { minEntries: 5, maxEntries: 4 })).toThrow('"maxEntries" expected')
+  await expect(loadAddressList(5 as never)).rejects.toThrow('"path" expected a string')
+  expect(() => parseAddressList('192.0.2.1\nnonsense\n')).toThrow(/^the list is not .*: line 2, column 1: [^(]*$/)
+  expect(() => parseAddressList('x\ny\n')).toThrow(/\(and 1 more\)$/)
+})

@@ -7,6 +7,7 @@
 /**
  * @typedef {object} Module
  * @property {readonly string[]} mutate The files of `src/` that are changed.
+ * @property {boolean} [isolate] Whether each test file needs modules of its own.
  * @property {readonly string[]} tests The files of `test/` that have to notice, those first that take little time.
  */
 
@@ -42,8 +43,7 @@ export const MODULES = {
   },
   access: {
     mutate: middleware(
-      ...['access-control', 'address-blocks', 'address-keys', 'address-list', 'address-table', 'block-table'],
-      'temporary-ranges',
+      ...['access-control', 'address-blocks', 'address-list', 'address-table', 'block-table', 'temporary-ranges'],
     ),
     tests: [
       ...tests('middleware', 'address-list', 'ban-list', 'access-control', 'access-lists'),
@@ -56,7 +56,14 @@ export const MODULES = {
   },
   rates: {
     mutate: middleware(
-      ...['bucket-table', 'half-sip-hash', 'memory-rate-limit-store', 'rate-limit-answer', 'rate-limit-key'],
+      ...[
+        'address-keys',
+        'bucket-table',
+        'half-sip-hash',
+        'memory-rate-limit-store',
+        'rate-limit-answer',
+        'rate-limit-key',
+      ],
       ...['rate-limiter', 'rate-limiter-options', 'rate-limits', 'refill', 'token-bucket', 'connection-limiter'],
     ),
     tests: [
@@ -68,7 +75,9 @@ export const MODULES = {
   },
   files: {
     mutate: middleware('open-inside-root', 'exact-spelling'),
-    tests: tests('middleware', 'exact-spelling', 'hostile-urls', 'open-inside-root'),
+    tests: tests('middleware', 'exact-spelling', 'open-inside-root-errors', 'hostile-urls', 'open-inside-root'),
+    // One of them puts something in the place of the file system.
+    isolate: true,
   },
 }
 

@@ -6,7 +6,7 @@ import project from '../../vitest.config.ts'
 import { chosenModule } from './modules.mjs'
 
 const { include: _, ...test } = project.test ?? {}
-const { tests } = chosenModule()
+const { tests, isolate = false } = chosenModule()
 
 /** In the order of the list, quick ones first: the first failure ends a run, and most mutants are killed by any test. */
 class InOrder extends BaseSequencer {
@@ -23,8 +23,8 @@ export default mergeConfig(
       include: [...tests],
       setupFiles: ['test/mutation/setup.mjs'],
       sequence: { sequencer: InOrder },
-      // One worker for each mutant, not for each file; it ends with the run, so no mutant is left in it.
-      isolate: false,
+      // Usually one worker for each mutant, not for each file; it ends with the run, so no mutant is left in it.
+      isolate,
     },
   },
 )

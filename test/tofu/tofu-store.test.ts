@@ -7,7 +7,7 @@ import { tofu } from '../../src/tofu/verifier.ts'
 import type { TofuEvent } from '../../src/tofu/visit.ts'
 import { testCertificate } from '../support/certificates.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
-import { certificateSignedBy } from '../support/tofu-certificates.ts'
+import { certificateSignedBy, pinOf } from '../support/tofu-certificates.ts'
 
 const DAY = 86_400_000
 const endpoint = parseEndpoint('example.org:1965')
@@ -956,6 +956,17 @@ describe('what a visit asks of a store', () => {
       message: 'the pins of example.org:1965 changed 10 times while its certificate was being judged',
     })
     expect(update).toHaveBeenCalledTimes(10)
+  })
+
+  it('is not to remove the pin of a first visit because it had been announced once', async () => {
+    const pins = new MemoryPinStore()
+    const announced = pinOf(first, { state: 'announced' })
+    const change = { subject: announced.subject, expect: [], put: [announced], remove: [] }
+    const line = { at: new Date(), subject: announced.subject, old: null, new: first.fingerprint, decidedBy: 'user' }
+    pins.update({ changes: [change], log: [{ ...line, cause: 'announced' }] })
+    const update = vi.spyOn(pins, 'update')
+    expect(await new TofuStore(pins).verifyOrTrust(endpoint, first)).toMatchObject({ kind: 'first_use' })
+    expect(update.mock.lastCall?.[0].changes).toMatchObject([{ put: [{ state: 'trusted' }], remove: [] }])
   })
 
   it('is never to write a pin and remove it at once', async () => {
