@@ -329,15 +329,27 @@ describe('with a store', () => {
     { what: 'yes as text', answer: { allowed: 'true', remaining: 5 } },
     { what: 'a time that is past', answer: { allowed: false, remaining: 0, retryAfterSeconds: -1 } },
     { what: 'a time that is none', answer: { allowed: false, remaining: 0, retryAfterSeconds: Number.NaN } },
+    { what: 'no time at all, and no', answer: { allowed: false, remaining: 0, retryAfterSeconds: 0 } },
+    { what: 'a function that says yes', answer: Object.assign(() => {}, { allowed: true }) },
+    { what: 'null', answer: null },
     { what: 'a part of a second', answer: { allowed: false, remaining: 0, retryAfterSeconds: 0.5 } },
     { what: 'a time as text', answer: { allowed: false, remaining: 0, retryAfterSeconds: '5' } },
   ])('denies when the store answers $what, at once or later', async ({ answer }) => {
-    const denied = { allowed: false, denialReason: 'internal_error', cause: expect.any(TypeError) }
+    const cause = expect.objectContaining({
+      name: 'TypeError',
+      message: expect.stringMatching(/^a store must answer \{ allowed, remaining, retryAfterSeconds \}, not /),
+    })
+    const denied = { allowed: false, denialReason: 'internal_error', cause }
     for (const given of [answer, Promise.resolve(answer)]) {
       const limit = new RateLimiter({ store: scripted(() => given).store })
       expect(await limit.decide(request())).toEqual(denied)
       expect(limit.counters).toMatchObject({ allowed: 0, denied: 0, failed: 1 })
     }
+  })
+
+  it('names no time if the store names none', async () => {
+    const limit = new RateLimiter({ store: scripted(() => ({ allowed: false, remaining: 0 })).store })
+    expect(await limit.decide(request())).toEqual({ allowed: false, denialReason: 'rate_limit', rule: 'rate_limit' })
   })
 
   it('denies when the store throws or rejects, and the chain hears of it', async () => {

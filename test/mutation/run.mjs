@@ -35,7 +35,7 @@ for (const name of named.length > 0 ? named : Object.keys(MODULES)) {
     continue
   }
   const date = statSync(report).mtime.toISOString().slice(0, 10)
-  for (const each of scoresOf(report)) {
+  for (const each of scoresOf(report, MODULES[name].mutate)) {
     // NaN, of a file without any mutant, is not enough either.
     const enough = each.score >= LEAST_SCORE
     if (!enough) failed = true

@@ -5,11 +5,13 @@ import { readFileSync } from 'node:fs'
 /** Below this a run fails, and not by the average of many files: each of them has to reach it. */
 export const LEAST_SCORE = 85
 
-/** How many mutants of one file came to which end. */
-export function scoresOf(/** @type {string} */ report) {
+/** How many mutants of each file of a module came to which end. */
+export function scoresOf(/** @type {string} */ report, /** @type {readonly string[]} */ mutate) {
   /** @type {{ files: Record<string, { mutants: { status: string }[] }> }} */
   const { files } = JSON.parse(readFileSync(report, 'utf8'))
-  return Object.entries(files).map(([file, { mutants }]) => {
+  // An incremental report still has files that belong to another module by now.
+  return mutate.map((file) => {
+    const mutants = files[file]?.mutants ?? []
     const count = (/** @type {string[]} */ ...statuses) =>
       mutants.filter(({ status }) => statuses.includes(status)).length
     const killed = count('Killed')
