@@ -194,3 +194,8 @@ it('what is wrong is named: the text, the source, the limits', async () => {
   expect(() => parseAddressList('192.0.2.1\nnonsense\n')).toThrow(/^the list is not .*: line 2, column 1: [^(]*$/)
   expect(() => parseAddressList('x\ny\n')).toThrow(/\(and 1 more\)$/)
 })
+
+it('may begin with lines that are empty', () => {
+  expect(parseAddressList('\n192.0.2.1\n192.0.2.2\n').size).toBe(2)
+  expect(parseAddressList('\n\n\r\n192.0.2.1\n192.0.2.2').size).toBe(2)
+})

@@ -173,3 +173,10 @@ describe('ConnectionLimiter', () => {
     expect(() => new ConnectionLimiter(options as never)).toThrow(message)
   })
 })
+
+it('is busy before it is full, if it is told both', () => {
+  const limiter = new ConnectionLimiter({ maxTotal: 3, busyAbove: 2 })
+  expect(limiter.name).toBe('connection_limit')
+  const addresses = [1, 2, 3, 4].map((last) => parseClientAddress(`192.0.2.${last}`))
+  expect(addresses.map((each) => limiter.opened(each).accept)).toEqual([true, true, true, false])
+})

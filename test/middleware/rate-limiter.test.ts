@@ -272,3 +272,19 @@ describe('construction', () => {
     }
   })
 })
+
+it('counts who is short of tokens until the very millisecond in which the last one is back', () => {
+  const { time, limit, drain } = limiter({ capacity: 3, refillPerSecond: 3 })
+  drain()
+  time.ms = 999
+  expect(limit.size).toBe(1)
+  time.ms = 1000
+  expect(limit.size).toBe(0)
+})
+
+it('counts who is exempt, request or connection', () => {
+  const { limit, ask } = limiter({ exempt: ['192.0.2.1'] })
+  ask()
+  limit.opened(parseClientAddress('192.0.2.1'))
+  expect(limit.counters).toMatchObject({ exempt: 2, allowed: 0 })
+})
