@@ -1,7 +1,7 @@
 // What the system answers when a file is opened, one answer after the other: most of them cannot be had from a real disk,
 // and those for want of rights not by a test that runs as root.
 
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import type * as Files from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -107,6 +107,24 @@ describe('a file', () => {
     }
     expect(await contents()).toBe('page')
   })
+})
+
+it('a file outside that was reached by a link and removed at once is not taken for one that was inside', async () => {
+  const outside = mkdtempSync(join(realpathSync(tmpdir()), 'tlacacoca-'))
+  try {
+    writeFileSync(join(outside, 'page.gmi'), 'secret')
+    symlinkSync(outside, join(root, 'link'))
+    system.afterOpening = () => rmSync(join(outside, 'page.gmi'))
+    expect(await openInsideRoot(root, parseRequestPath('/link/page.gmi'))).toBeNull()
+  } finally {
+    rmSync(outside, { recursive: true })
+  }
+})
+
+it('a file that has another name still is not taken for one that was removed', async () => {
+  linkSync(join(root, 'page.gmi'), join(root, 'other.gmi'))
+  system.afterOpening = () => rmSync(join(root, 'page.gmi'))
+  expect(await page()).toBeNull()
 })
 
 it('mistakes of the program are named', async () => {
