@@ -53,8 +53,14 @@ export async function writeFilesAtomic(
     }
   } catch (error) {
     for (const file of staged) await file.discard()
-    for (const { path, former } of published.toReversed()) await putBack(path, former)
-    throw error
+    let failure = error
+    // One that cannot be put back keeps none of the others from it.
+    for (const { path, former } of published.toReversed()) {
+      await putBack(path, former).catch((unfinished: unknown) => {
+        failure = unfinished
+      })
+    }
+    throw failure
   }
   for (const { former } of published) if (former !== null) await removeQuietly(former)
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { PassThrough, Writable } from 'node:stream'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { createLogger, type LoggerOptions } from '../../src/logging/index.ts'
+import { closeLogger } from '../../src/logging/logger.ts'
 import { endpointFrom, parseClientAddress, parseTarget } from '../../src/names/index.ts'
 import { testCertificate } from '../support/certificates.ts'
 import { fakePeer } from '../support/peer.ts'
@@ -59,6 +60,13 @@ describe('levels', () => {
     expect(() => createLogger({ level: level as never })).toThrow(TypeError)
   })
 
+  it('are written under their own names', () => {
+    const log = logger()
+    for (const level of ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'security'] as const)
+      log[level]('x', { level })
+    expect(lines().map(({ level }) => level)).toEqual(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'security'])
+  })
+
   it('name the level in words, and the time by the clock', () => {
     logger({ clock: () => 0 }).warn('odd', { days: 3 })
     expect(lines()).toEqual([{ level: 'warn', time: '1970-01-01T00:00:00.000Z', message: 'odd', days: 3 }])
@@ -99,6 +107,20 @@ describe('where lines go', () => {
     await new Promise((resolve) => stream.once('close', resolve))
     log.error('lost too')
     expect(errors[0]?.message).toBe('disk full')
+  })
+
+  it('and a file that is closed twice, or written to behind its end, throws nothing at the program', async () => {
+    const file = join(await temporaryFolder(), 'log')
+    const errors: Error[] = []
+    const log = createLogger({ file, onError: (error) => errors.push(error) })
+    log.error('kept')
+    closeLogger(log)
+    expect(() => closeLogger(log)).not.toThrow()
+    expect(() => log.error('lost')).not.toThrow()
+    expect(errors.length).toBeGreaterThan(0)
+    expect(readFileSync(file, 'utf8')).toMatch(/^\{.*"message":"kept"\}\n$/)
+    // A logger of somebody else's is left alone.
+    expect(() => closeLogger({ ...log } as never)).not.toThrow()
   })
 
   it('not where a misspelt option only seems to send them', () => {
@@ -184,6 +206,10 @@ describe('addresses', () => {
   ])('are not seen where there are none: %s', (text) => {
     const { note } = logged({ note: text })
     expect(note === text || (text === '::' && PSEUDONYM.test(String(note)))).toBe(true)
+  })
+
+  it.each(['clientName', { 0: 'clientName', length: 1 }, null])('cannot be named by %j', (addressFields) => {
+    expect(() => createLogger({ addressFields: addressFields as never })).toThrow(TypeError)
   })
 
   it('are added by name', () => {

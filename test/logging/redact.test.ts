@@ -79,6 +79,12 @@ describe('a value that cannot be read', () => {
     ])
   })
 
+  it('costs no line as all of its fields', () => {
+    const { proxy, revoke } = Proxy.revocable({ ip: '192.0.2.1' }, {})
+    revoke()
+    expect(logged(proxy)).toEqual({ value: '[unreadable]' })
+  })
+
   it('costs no line as a message', () => {
     const broken = {
       toString(): never {
@@ -169,6 +175,23 @@ describe('an object', () => {
     })
     expect(ip).toMatch(PSEUDONYM)
     expect(others).toEqual({ remoteAddress: ip, address: ip, peerAddress: ip, clientIp: ip })
+  })
+
+  it('of this library is shown whole only if told so', () => {
+    const target = parseTarget('gemini://192.0.2.1/a?secret', { schemes: { gemini: 1965 }, served: 'any' })
+    const bare = parseTarget('gemini://192.0.2.1/a', { schemes: { gemini: 1965 }, served: 'any' })
+    const fields = { target, bare, who: parseClientAddress('2001:DB8::1') }
+    expect(logged(fields, { hashAddresses: false, keepQueries: true })).toEqual({
+      target: 'gemini://192.0.2.1:1965/a?secret',
+      bare: 'gemini://192.0.2.1:1965/a',
+      who: '2001:db8::1',
+    })
+  })
+
+  it('of any kind is hidden in a field for addresses', () => {
+    const { clientIp, remoteAddress } = logged({ clientIp: new Date(0), remoteAddress: parseRequestPath('/a/b') })
+    expect(clientIp).toMatch(PSEUDONYM)
+    expect(remoteAddress).toMatch(PSEUDONYM)
   })
 
   it('that is a query taken apart is a query', () => {
@@ -323,6 +346,17 @@ describe('a destination that fails', () => {
     expect(() => log.error('x')).not.toThrow()
     expect(() => createLogger({ stream: broken }).error('x')).not.toThrow()
     expect(errors.map(({ message }) => message)).toContain('broken')
+  })
+
+  it('is reported as an error, whatever it throws', () => {
+    const errors: Error[] = []
+    const stream = Object.assign(new Writable(), {
+      write: () => {
+        throw 'a text'
+      },
+    })
+    createLogger({ stream, onError: (error) => errors.push(error) }).error('x')
+    expect(errors).toEqual([new Error('the log could not be written', { cause: 'a text' })])
   })
 
   it.runIf(existsSync('/dev/full'))('is a disk that is full, too', async () => {

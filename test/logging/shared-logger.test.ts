@@ -34,6 +34,14 @@ it('gives loggers that follow the settings, also those that come later', () => {
   expect(linesOf(second)).toMatchObject([{ message: 'three', component: 'server', port: 1965 }])
 })
 
+it('writes each level under its own name', () => {
+  const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'security'] as const
+  const stream = new PassThrough()
+  configureLogging({ level: 'trace', stream })
+  for (const level of levels) getLogger()[level]('x', { said: level })
+  expect(linesOf(stream)).toMatchObject(levels.map((level) => ({ level, said: level })))
+})
+
 it('keeps the settings in force when new ones cannot be', () => {
   const stream = new PassThrough()
   configureLogging({ level: 'info', stream })

@@ -311,6 +311,7 @@ describe('targetFromParts', () => {
     ['a host with a line end', { host: 'example.org\r\n' }],
     ['port 0 in the host', { host: 'example.org:0' }],
     ['a relative path', { path: 'club' }],
+    ['a query without an end', { query: 'q'.repeat(16_385) }],
     ['a path with a query', { path: '/club?x' }],
     ['an encoded slash', { path: '/club%2f' }],
     ['a malformed query', { query: '100%' }],

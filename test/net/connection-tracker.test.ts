@@ -142,3 +142,24 @@ it('leaves no failure of a socket to crash the process', async () => {
   await new Promise((resolve) => admitted.once('close', resolve))
   refused.emit('error', new Error('reset'))
 })
+
+it('warns of what went wrong if nobody wants to know, but not of a client that left', () => {
+  const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+  try {
+    const tracker = new ConnectionTracker({})
+    for (const code of ['ECONNRESET', 'EPIPE', 'ERR_TLACACOCA_TRUNCATED']) {
+      tracker.report(Object.assign(new Error('the client left'), { code }))
+    }
+    expect(warned).not.toHaveBeenCalled()
+    tracker.report(Object.assign(new Error('ours'), { code: 'EMFILE' }))
+    tracker.report('a text')
+    tracker.report(Object.assign(new Error('without a stack'), { stack: undefined }))
+    expect(warned.mock.calls.map(([text]) => String(text).split('\n')[0])).toEqual([
+      'Error: ours',
+      'a text',
+      'without a stack',
+    ])
+  } finally {
+    warned.mockRestore()
+  }
+})
