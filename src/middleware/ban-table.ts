@@ -44,10 +44,6 @@ export class BanTable {
     this.#s1 = s1
   }
 
-  get byteLength(): number {
-    return this.#numbers.byteLength
-  }
-
   /** How many records were given up for others, or not made, although they were worth something. */
   get forgotten(): number {
     return this.#forgotten

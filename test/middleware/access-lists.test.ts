@@ -39,6 +39,13 @@ describe('several lists', () => {
     expect(`${access.opened(parseClientAddress(from)).accept ? 'yes' : 'no'}`).toBe(rule.split(',')[0])
   })
 
+  it('names the rule to the server whose connection it refuses', () => {
+    expect(access.opened(parseClientAddress('203.0.113.65'))).toMatchObject({
+      accept: false,
+      detail: 'denyList drop: 203.0.113.0/24',
+    })
+  })
+
   it('names the list in an explanation', () => {
     expect(access.explain(parseClientAddress('203.0.113.65'))).toMatchObject({ decidedBy: 'denyList', list: 'drop' })
     expect(access.explain(parseClientAddress('198.51.100.7'))).toMatchObject({ decidedBy: 'denyList', list: null })

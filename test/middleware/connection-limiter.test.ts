@@ -16,6 +16,12 @@ const openAll = (limiter: ConnectionLimiter, ...addresses: string[]): boolean[] 
   addresses.map((address) => limiter.opened(at(address)).accept)
 
 describe('ConnectionLimiter', () => {
+  it('counts no connection of an exempt client, nor of one that has none', () => {
+    const limiter = new ConnectionLimiter({ maxPerAddress: 1, exempt: ['192.0.2.1'] })
+    expect(openAll(limiter, '192.0.2.1', '192.0.2.1', '192.0.2.2')).toEqual([true, true, true])
+    expect(['192.0.2.1', '192.0.2.2', '192.0.2.3'].map((text) => limiter.openFor(at(text)))).toEqual([0, 1, 0])
+  })
+
   it('lets a client have so many connections open, and one more when one is closed', () => {
     const limiter = new ConnectionLimiter({ maxPerAddress: 2 })
     expect(openAll(limiter, '192.0.2.1', '192.0.2.1', '192.0.2.1', '192.0.2.2')).toEqual([true, true, false, true])

@@ -88,6 +88,10 @@ it('asks the real file system when nothing else is given', async () => {
     mkdirSync(join(root, 'docs'))
     writeFileSync(join(root, 'docs', 'page.gmi'), '')
     expect(await isSpelledExactly(root, ['docs', 'page.gmi'])).toBe(true)
+    // One file under two spellings of its name, each of which its folder lists.
+    linkSync(join(root, 'docs', 'page.gmi'), join(root, 'docs', 'PAGE.GMI'))
+    expect(await isSpelledExactly(root, ['docs', 'page.gmi'])).toBe(true)
+    expect(await isSpelledExactly(root, ['docs', 'PAGE.GMI'])).toBe(true)
   } finally {
     rmSync(root, { recursive: true })
   }

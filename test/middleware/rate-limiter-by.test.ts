@@ -233,6 +233,17 @@ describe('names, rules and counters', () => {
     expect(() => limit.opened(parseClientAddress('::1'))).toThrow('asks a store')
   })
 
+  it('has nothing to give back to a request that it does not limit', () => {
+    const limit = new RateLimiter({ path: '/search', capacity: 1, clock: () => 0 })
+    const [inside, outside] = [request({ url: 'gemini://example.org/search' }), request()]
+    limit.decide(inside)
+    limit.reset(outside)
+    expect(limit.peek(outside)).toEqual({ allowed: true, remaining: 1 })
+    expect(limit.peek(inside)).toMatchObject({ allowed: false, remaining: 0 })
+    limit.reset(inside)
+    expect(limit.peek(inside)).toMatchObject({ allowed: true, remaining: 1 })
+  })
+
   it('peeks and resets by request, and by address only where addresses are counted', () => {
     const limit = at({ by: ['address', 'path'] })
     drain(limit, url('/a'))
@@ -427,6 +438,38 @@ describe('MemoryRateLimitStore', () => {
     }
     expect(() => store.reset('key', { ...bucket, refillPerSecond: 2 })).toThrow('"maxShapes"')
     expect(store.consume('other', bucket, 1).allowed).toBe(true)
+  })
+
+  it('takes nothing for a cost that no bucket holds, and names no time for it', () => {
+    const store = new MemoryRateLimitStore({ clock: () => 0 })
+    expect(store.consume('key', bucket, 1)).toEqual({ allowed: true, remaining: 2 })
+    expect(store.consume('key', bucket, 4)).toEqual({ allowed: false, remaining: 2 })
+    expect(store.peek('key', bucket, 2)).toEqual({ allowed: true, remaining: 2 })
+  })
+
+  it('gives back the tokens of one bucket, or of all that have the key, and of no other key', () => {
+    const store = new MemoryRateLimitStore({ clock: () => 0 })
+    const larger = { capacity: 9, refillPerSecond: 1 }
+    const left = (): number[] => [
+      store.peek('key', bucket, 1).remaining,
+      store.peek('key', larger, 1).remaining,
+      store.peek('other', larger, 1).remaining,
+    ]
+    const takeAll = (): void => {
+      for (const [key, shape] of [
+        ['key', bucket],
+        ['key', larger],
+        ['other', larger],
+      ] as const) {
+        store.consume(key, shape, store.peek(key, shape, 1).remaining)
+      }
+    }
+    takeAll()
+    store.reset('key', bucket)
+    expect(left()).toEqual([3, 0, 0])
+    store.consume('key', bucket, 3)
+    store.reset('key')
+    expect(left()).toEqual([3, 9, 0])
   })
 
   it('counts who is short of tokens, and whom it had to forget', () => {

@@ -94,6 +94,19 @@ describe('RateLimits', () => {
     expect(limits.decide(request()).allowed).toBe(true)
   })
 
+  it('names no time to somebody who is banned if the request would never pass without the ban', () => {
+    const bans = new BanList({ tolerated: 1, clock: () => 0 })
+    const client = new RateLimiter({ name: 'client', capacity: 2, bans, clock: () => 0 })
+    for (let i = 0; i < 4; i++) client.decide(request())
+    expect(client.decide(request())).toMatchObject({ detail: 'banned', retryAfterSeconds: 60 })
+    expect(client.decide(request({ cost: 3 }))).toEqual({
+      allowed: false,
+      denialReason: 'rate_limit',
+      rule: 'client',
+      detail: 'banned',
+    })
+  })
+
   it('does not ask for the cost or the key of a limit twice', () => {
     const calls = { cost: 0, by: 0 }
     const limiter = new RateLimiter({
@@ -262,6 +275,33 @@ describe('RateLimits with a store elsewhere', () => {
       expect(local.peek(address)).toMatchObject({ remaining: 10 })
       expect(broken.counters).toMatchObject({ allowed: 0, failed: 1 })
     }
+  })
+
+  it('denies when a store has nothing left that had something a moment ago', () => {
+    const memory = new MemoryRateLimitStore({ clock: () => 0 })
+    // Somebody else takes the last token between the two questions.
+    const store: RateLimitStore = {
+      reset: () => {},
+      peek: () => ({ allowed: true, remaining: 1 }),
+      consume: (key, bucket) => {
+        memory.consume(key, bucket, 1)
+        return memory.consume(key, bucket, 1)
+      },
+    }
+    const shared = new RateLimiter({ name: 'shared', store, capacity: 1 })
+    const local = new RateLimiter({ name: 'local', capacity: 10, clock: () => 0 })
+    expect(new RateLimits([shared, local]).decide(request())).toMatchObject({ allowed: false, rule: 'shared' })
+    expect(local.peek(address)).toMatchObject({ remaining: 10 })
+  })
+
+  it('tells somebody who is banned the rest of the ban without asking the store', () => {
+    const bans = new BanList({ tolerated: 1, clock: () => 0 })
+    const store = new MemoryRateLimitStore({ clock: () => 0 })
+    const shared = new RateLimiter({ name: 'shared', store, capacity: 1, bans })
+    for (let i = 0; i < 3; i++) shared.decide(request())
+    shared.reset(address)
+    expect(shared.decide(request())).toMatchObject({ allowed: false, detail: 'banned', retryAfterSeconds: 60 })
+    expect(shared.peek(address)).toMatchObject({ allowed: true, remaining: 1 })
   })
 
   it('says that a store failed rather than that another limit refused', async () => {
