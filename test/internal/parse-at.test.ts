@@ -3,13 +3,13 @@ import { InvalidNameError } from '../../src/errors.ts'
 import { parseAt } from '../../src/internal/parse-at.ts'
 
 it('says where a text stands that is malformed, under the same code', () => {
-  const cause = new InvalidNameError('ERR_TLACACOCA_PATH_INVALID', 'a path begins with a slash')
+  const cause = new InvalidNameError('ERR_TLACACOCA_ADDRESS_INVALID', 'a path begins with a slash')
   const parse = (): never => {
     throw cause
   }
   expect(() => parseAt('rules[3]', 'admin', parse)).toThrow(
     expect.objectContaining({
-      code: 'ERR_TLACACOCA_PATH_INVALID',
+      code: 'ERR_TLACACOCA_ADDRESS_INVALID',
       message: '"rules[3]": a path begins with a slash',
       cause,
     }),
