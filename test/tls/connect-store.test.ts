@@ -7,6 +7,7 @@ import { createServer, type TLSSocket } from 'node:tls'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { KeyedChain } from '../../src/certificate/keyed-chain.ts'
 import { endpointFrom } from '../../src/names/endpoint.ts'
+import { createClientContext } from '../../src/tls/client-context.ts'
 import { connect } from '../../src/tls/connect.ts'
 import { peerOf } from '../../src/tls/peer-of.ts'
 import {
@@ -101,6 +102,19 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('connect with a certificate store
       connect({ endpoint, ...common, clientCertificateStore: new Wrong(), clientCertificateMode: 'restart' }),
     ).rejects.toMatchObject({ code: 'ERR_TLACACOCA_CHAIN_INCOMPLETE' })
   })
+})
+
+it('takes a store beside an identity, and a mode without a store, for mistakes of the program', async () => {
+  const endpoint = endpointFrom('127.0.0.1', 1)
+  const common = { endpoint, verify: dangerouslyAcceptAny() }
+  const me = forgeCertificate()
+  const identity = { cert: me.certPem, key: me.keyPem }
+  const clientCertificateStore = new IssuerClientCertificates([member])
+  const context = await createClientContext({ identity })
+  for (const own of [{ identity }, { context }]) {
+    await expect(connect({ ...common, ...own, clientCertificateStore })).rejects.toThrow(TypeError)
+  }
+  await expect(connect({ ...common, clientCertificateMode: 'restart' })).rejects.toThrow(TypeError)
 })
 
 it('never waits for a store longer than for anything else', async () => {

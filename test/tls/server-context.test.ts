@@ -3,7 +3,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createServer as createTcpTlsServer } from 'node:tls'
 import { inspect } from 'node:util'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { encryptPrivateKey } from '../../src/certificate/private-key.ts'
 import { peerOf } from '../../src/tls/peer-of.ts'
 import { createServer } from '../../src/tls/server.ts'
@@ -273,6 +273,82 @@ describe('options for a tls.createServer of your own', () => {
     await once(silent, 'close')
   })
 
+  /** A server of the program's own, which answers with the issuance of its client. */
+  async function ownServer(context: ServerContext) {
+    const server = createTcpTlsServer(context.options, (socket) => {
+      socket.on('error', () => {})
+      socket.end(`${peerOf(socket)?.issuance}`)
+    })
+    context.attach(server)
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    onTestFinished(() => void server.close())
+    return { server, port: (server.address() as { port: number }).port }
+  }
+
+  it('show the certificate for the name, and let nobody in who asks for another if that is refused', async () => {
+    const other = forgeCertificate({ hosts: ['example.net'] })
+    const certificates = [sourceOf(org), sourceOf(other)]
+    const { port } = await ownServer(await createServerContext({ certificates, unknownServerName: 'refuse' }))
+    expect((await visit(port, { servername: 'example.org' })).server).toBe(org.certificate.fingerprint)
+    expect((await visit(port, { servername: 'example.net' })).server).toBe(other.certificate.fingerprint)
+    expect((await visit(port)).server).toBe(org.certificate.fingerprint)
+    const refused = await visit(port, { servername: 'nowhere.example' })
+    expect(refused).toMatchObject({ text: '', server: null, error: expect.any(String) })
+  })
+
+  it('follow a reload for clients that name no host too, attached once or twice', async () => {
+    const folder = await temporaryFolder()
+    const source = { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') }
+    const write = async ({ certPem, keyPem }: ForgedCertificate): Promise<void> => {
+      await writeFile(source.certFile, certPem)
+      await writeFile(source.keyFile, keyPem)
+    }
+    await write(org)
+    const second = forgeCertificate({ hosts: ['second.example'] })
+    const context = await createServerContext({ certificates: [source, sourceOf(second)] })
+    const { server, port } = await ownServer(context)
+    const listeners = server.listenerCount('tlsClientError')
+    context.attach(server)
+    expect(server.listenerCount('tlsClientError')).toBe(listeners)
+
+    const next = forgeCertificate({ hosts: ['example.org'] })
+    await write(next)
+    expect((await context.reload()).changed).toBe(true)
+    expect((await visit(port)).server).toBe(next.certificate.fingerprint)
+    expect((await visit(port, { servername: 'example.org' })).server).toBe(next.certificate.fingerprint)
+
+    // A key of another type than the second one's would be mixed up with it.
+    await write(forgeCertificate({ hosts: ['example.org'], key: 'Ed25519' }))
+    await expect(context.reload()).rejects.toMatchObject({ code: 'ERR_TLACACOCA_CONTEXT_INVALID' })
+    expect((await visit(port)).server).toBe(next.certificate.fingerprint)
+  })
+
+  it('calls a client unissued if its chain cannot be judged, and destroys one that cannot be read at all', async () => {
+    const root = forgeCertificate({ commonName: 'root', ca: true })
+    const mine = forgeCertificate({ issuer: root })
+    let isBroken = false
+    const context = await createServerContext({
+      certificates: [sourceOf(org)],
+      clientCertificates: { trustedAuthorities: [root.certificate] },
+      clock: () => {
+        if (isBroken) throw new Error('no time')
+        return Date.now()
+      },
+    })
+    const { server, port } = await ownServer(context)
+    const client = { cert: mine.certPem, key: mine.keyPem }
+    expect((await visit(port, client)).text).toBe('issued')
+    isBroken = true
+    expect((await visit(port, client)).text).toBe('unissued')
+
+    server.removeAllListeners('tlsClientError')
+    const [judging] = server.listeners('secureConnection')
+    const destroy = vi.fn()
+    judging?.call(server, { destroy })
+    expect(destroy).toHaveBeenCalledOnce()
+  })
+
   it('are refused for keys of different types, which Node 20 and 22 mix up', async () => {
     const context = await createServerContext({ certificates: [sourceOf(org), sourceOf(net)] })
     expect(() => context.options).toThrow(expect.objectContaining({ code: 'ERR_TLACACOCA_CONTEXT_INVALID' }))
@@ -284,4 +360,34 @@ it('refuses a folder in place of a file', async () => {
   await mkdir(join(folder, 'cert.pem'))
   const certificates = [{ certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'cert.pem') }]
   await expect(createServerContext({ certificates })).rejects.toMatchObject({ code: 'ERR_TLACACOCA_FILE_UNREADABLE' })
+})
+
+it.each<[string, Record<string, unknown>]>([
+  ['"certificates"', { certificates: sourceOf(org) }],
+  ['"clock"', { clock: new Date(0) }],
+  ['"alpn[1]"', { alpn: ['gemini', 5] }],
+  ['"certificates[0].hostnames"', { certificates: [{ ...sourceOf(org), hostnames: 'example.org' }] }],
+  ['"certificates[0].hostnames"', { certificates: [{ ...sourceOf(org), hostnames: [] }] }],
+])('takes %s of another kind for a mistake of the program', async (name, options) => {
+  const made = createServerContext({ certificates: [sourceOf(org)], ...options } as ServerContextOptions)
+  await expect(made).rejects.toThrow(TypeError)
+  await expect(made).rejects.toThrow(name)
+})
+
+// No client asks for an address by name (RFC 6066 section 3), so such an entry would never be served.
+it.each(['192.0.2.1', '2001:db8::1', '*.192.0.2.1'])(
+  'says which certificate is to answer to %s, which nobody asks for',
+  async (hostname) => {
+    const certificates = [sourceOf(org), { ...sourceOf(net), hostnames: ['example.net', hostname] }]
+    await expect(createServerContext({ certificates })).rejects.toMatchObject({
+      code: 'ERR_TLACACOCA_ENDPOINT_INVALID',
+      message: expect.stringContaining('certificates[1]'),
+    })
+  },
+)
+
+it('leaves out names of a certificate that are no host names, and serves it for the others', async () => {
+  const odd = forgeCertificate({ hosts: ['exa mple.net', 'example.net', '*'] })
+  const context = await createServerContext({ certificates: [sourceOf(org), sourceOf(odd)] })
+  expect(context.certificates[1]?.hostnames).toEqual(['example.net'])
 })

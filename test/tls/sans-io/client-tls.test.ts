@@ -130,6 +130,7 @@ describe('options', () => {
     ['a verifier that is a function', { serverHostname: HOST, port: 1965, verifier: () => true }, TypeError],
     ['a verifier without a name', { serverHostname: HOST, port: 1965, verifier: { verify: () => {} } }, TypeError],
     ['a store that is none', { ...base, clientCertificateStore: {} }, TypeError],
+    ['a mode without a store', { ...base, clientCertificateMode: 'restart' }, TypeError],
     ['a mode that does not exist', { ...base, clientCertificateMode: 'in-handshake' }, TypeError],
     ['identityOverTls12 that does not exist', { ...base, identityOverTls12: true }, TypeError],
     ['a serverName that is an address', { ...base, serverName: '127.0.0.1' }, TypeError],
