@@ -214,6 +214,7 @@ function harmless(read: () => string | null): string | undefined {
     return text
   } catch (error) {
     if (error instanceof CertificateError) return undefined
+    /* v8 ignore next -- @preserve only a fault of our own could be another error */
     throw error
   }
 }

@@ -143,6 +143,7 @@ function readKey(spki: Uint8Array): PublicKeyInfo {
   try {
     return Object.freeze(readPublicKeyInfo(spki))
   } catch (error) {
+    /* v8 ignore if -- @preserve only a fault of our own could be another error */
     if (!(error instanceof CertificateError)) throw error
     throw refusedKey(reasonOf(error), { cause: error })
   }

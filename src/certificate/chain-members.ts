@@ -20,6 +20,7 @@ export function certificateAt(block: PemBlock, place: Place): Certificate {
     return Certificate.from({ raw: block.der })
   } catch (cause) {
     if (cause instanceof CertificateError) throw unusable(cause.message, place, [], cause)
+    /* v8 ignore next -- @preserve only a fault of our own could be another error */
     throw cause
   }
 }
@@ -91,6 +92,7 @@ function malformation(certificate: Certificate): string | null {
     return withNul === undefined ? null : `there is a NUL in the name ${show(withNul)}`
   } catch (error) {
     if (error instanceof CertificateError) return error.message
+    /* v8 ignore next -- @preserve only a fault of our own could be another error */
     throw error
   }
 }

@@ -63,6 +63,7 @@ function referenceOf(host: string): CanonicalHost | null {
     return canonicalHost(host)
   } catch (error) {
     if (error instanceof InvalidNameError) return null
+    /* v8 ignore next -- @preserve only a fault of our own could be another error */
     throw error
   }
 }

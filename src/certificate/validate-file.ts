@@ -178,6 +178,7 @@ function attempt<T>(problems: CertificateFileProblem[], read: () => T): T | unde
   try {
     return read()
   } catch (error) {
+    /* v8 ignore if -- @preserve only a fault of our own could be another error */
     if (!(error instanceof CertificateError)) throw error
     const code = error.code === 'ERR_TLACACOCA_CERTIFICATE_UNSUPPORTED' ? 'unsupported_key' : 'malformed'
     if (!problems.some((each) => each.message === error.message)) problems.push({ code, message: error.message })

@@ -73,6 +73,7 @@ export function endpointOf(subject: string): Endpoint | null {
     return endpoint.toString() === subject ? endpoint : null
   } catch (error) {
     if (error instanceof InvalidNameError) return null
+    /* v8 ignore next -- @preserve only a fault of our own could be another error */
     throw error
   }
 }

@@ -103,6 +103,7 @@ function unlessUnreadable(test: () => boolean): boolean {
     return test()
   } catch (error) {
     if (error instanceof CertificateError) return false
+    /* v8 ignore next -- @preserve only a fault of our own could be another error */
     throw error
   }
 }

@@ -104,6 +104,7 @@ export class FieldReader {
     try {
       return parse()
     } catch (error) {
+      /* v8 ignore if -- @preserve only a fault of our own could be another error */
       if (!(error instanceof InvalidNameError)) throw error
       this.#problems.add(table.placeOf(name), `${name}: ${error.message}`)
       return undefined

@@ -519,6 +519,52 @@ const rows: readonly Row[] = [
     unlikeOpenssl: 'the RFC forbids them',
   },
   {
+    what: 'by an authority that changed its key, whose own names are free',
+    zoo: () => {
+      const top = root(constrained([dns('example.org')]))
+      const old = below(top, 'middle')
+      const renewed = below(old, 'middle', { names: [[2, 'ca.example.net']] })
+      return { leaf: leafOf(renewed), middle: [renewed, old], trusted: [top] }
+    },
+    ours: 'valid',
+  },
+  {
+    what: 'by an authority that is named for a forbidden host',
+    zoo: () => three({ root: constrained([dns('example.org')]), middle: { names: [[2, 'ca.example.net']] } }),
+    ours: 'name_constraint',
+  },
+  {
+    what: 'by an authority whose leaf has the name of that authority',
+    zoo: () => {
+      const top = root(constrained([dns('example.org')]))
+      const middle = below(top, 'middle')
+      return {
+        leaf: leafOf(middle, { subject: 'middle', names: [HOST, [2, 'example.net']] }),
+        middle: [middle],
+        trusted: [top],
+      }
+    },
+    ours: 'name_constraint',
+  },
+  {
+    what: 'under a constraint on what is no host name',
+    zoo: () => three({ root: constrained([dns('exa mple.org'), dns('example.org')]) }),
+    ours: 'name_constraint',
+    unlikeOpenssl: 'it compares the end of a text with any text',
+  },
+  {
+    what: 'with a name under constraints that is no host name',
+    zoo: () => three({ root: constrained([dns('example.org')]), leaf: { names: [HOST, [2, 'a b.example.org']] } }),
+    ours: 'name_constraint',
+    unlikeOpenssl: 'it compares the end of a text with any text',
+  },
+  {
+    what: 'under a constraint on part of an address',
+    zoo: () => three({ root: constrained([ip('c00002 ffffff')]) }),
+    ours: 'name_constraint',
+    unlikeOpenssl: 'it looks at constraints only where there is a name for them',
+  },
+  {
     what: 'with its own constraints, which bind those below it',
     zoo: () => three({ leaf: { ca: true, ...constrained([dns('example.net')]) } }),
     ours: 'valid',

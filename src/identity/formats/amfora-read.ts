@@ -93,6 +93,7 @@ async function parseToml({ file, toml }: AmforaText): Promise<Table> {
   try {
     return parse(toml, { integersAsBigInt: 'asNeeded' })
   } catch (error) {
+    /* v8 ignore if -- @preserve only a fault of our own could be another error */
     if (!(error instanceof TomlError)) throw error
     // What follows in the message is a piece of the file.
     const message = error.message.split('\n', 1)[0] ?? ''

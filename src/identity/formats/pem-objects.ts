@@ -78,6 +78,7 @@ function* blocksOf({ file, contents, der }: IdentityText, context: ImportContext
         yield { block, place: { file, line: firstLine + line - 1 } }
       }
     } catch (error) {
+      /* v8 ignore if -- @preserve only a fault of our own could be another error */
       if (!(error instanceof Damage)) throw error
       count++
       const place = { file, line: firstLine + error.line - 1 }
@@ -127,6 +128,7 @@ function readCertificate(der: Uint8Array, place: ImportPlace, context: ImportCon
   try {
     return Certificate.from({ raw: der })
   } catch (error) {
+    /* v8 ignore if -- @preserve only a fault of our own could be another error */
     if (!(error instanceof CertificateError)) throw error
     context.reportError(error, place)
     return null

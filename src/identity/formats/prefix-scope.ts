@@ -21,6 +21,7 @@ export function readPrefixScope(text: string): ScopeReading {
     }
     return { scope: String(pathScope(target)) }
   } catch (error) {
+    /* v8 ignore if -- @preserve only a fault of our own could be another error */
     if (!(error instanceof InvalidNameError)) throw error
     return { problem: `is no scope: ${error.message}` }
   }

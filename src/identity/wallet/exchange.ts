@@ -128,6 +128,7 @@ function notesOf(core: WalletCore, identity: ImportedIdentity, problems: string[
     try {
       return [pathScope(url)]
     } catch (error) {
+      /* v8 ignore if -- @preserve only a fault of our own could be another error */
       if (!(error instanceof InvalidNameError)) throw error
       problems.push(`${identity.certificate.fingerprint}: the scope ${show(url)} was left out: ${error.message}`)
       return []

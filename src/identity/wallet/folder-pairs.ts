@@ -133,6 +133,7 @@ async function readFormer(
   try {
     return await readCertificates(path)
   } catch (error) {
+    /* v8 ignore if -- @preserve only a fault of our own could be another error */
     if (!(error instanceof TlacacocaError)) throw error
     problems.push({ path, message: error.message })
     return []

@@ -97,6 +97,7 @@ function readable<T, U>(read: () => T, otherwise: U): T | U {
     return read()
   } catch (error) {
     if (error instanceof CertificateError) return otherwise
+    /* v8 ignore next -- @preserve only a fault of our own could be another error */
     throw error
   }
 }

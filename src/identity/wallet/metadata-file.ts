@@ -58,6 +58,7 @@ export async function parseMetadata(text: string, path: string): Promise<Metadat
   try {
     root = parse(text, { integersAsBigInt: 'asNeeded' })
   } catch (error) {
+    /* v8 ignore if -- @preserve only a fault of our own could be another error */
     if (!(error instanceof TomlError)) throw error
     // What follows in the message is a piece of the file.
     const message = error.message.split('\n', 1)[0] ?? ''
@@ -267,6 +268,7 @@ class Table {
       requireString(key, value)
       return read(value)
     } catch (error) {
+      /* v8 ignore if -- @preserve only a fault of our own could be another error */
       if (!(error instanceof TlacacocaError || error instanceof TypeError || error instanceof RangeError)) throw error
       throw this.wrong(key, `"${key}" is to be ${what}`)
     }

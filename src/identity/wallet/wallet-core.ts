@@ -196,6 +196,7 @@ export class WalletCore {
     try {
       this.#take(home, await writer.load())
     } catch (error) {
+      /* v8 ignore if -- @preserve only a fault of our own could be another error */
       if (!(error instanceof TlacacocaError)) throw error
     }
   }

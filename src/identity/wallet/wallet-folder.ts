@@ -110,6 +110,7 @@ export class WalletFolder implements WalletStorage, StorageWriter {
         await loadPrivateKey(file, this.#opener)
         return
       } catch (error) {
+        /* v8 ignore if -- @preserve only a fault of our own could be another error */
         if (!(error instanceof TlacacocaError)) throw error
         if (error.code === 'ERR_TLACACOCA_KEY_PASSPHRASE_REQUIRED') throw error
         // What else is wrong with a key, or its file, shows when it is to be used.

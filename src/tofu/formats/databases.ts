@@ -107,6 +107,7 @@ function readRow(row: Row): Finding['reading'] {
     return hostOf(row)
   } catch (error) {
     if (error instanceof Unfit) return { kind: 'unusable', column: 1, message: error.message }
+    /* v8 ignore next -- @preserve only a fault of our own could be another error */
     throw error
   }
 }

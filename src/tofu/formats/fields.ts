@@ -112,6 +112,7 @@ function endpointOrNull(text: string): Endpoint | null {
     return parseEndpoint(text)
   } catch (error) {
     if (error instanceof InvalidNameError) return null
+    /* v8 ignore next -- @preserve only a fault of our own could be another error */
     throw error
   }
 }
@@ -121,6 +122,7 @@ function canonical<T>(column: number, read: () => T): T {
     return read()
   } catch (error) {
     if (error instanceof InvalidNameError) throw new Unfit(column, error.message)
+    /* v8 ignore next -- @preserve only a fault of our own could be another error */
     throw error
   }
 }

@@ -66,6 +66,7 @@ async function readEntry(host: string, path: string, { name, isFile }: Entry): P
     return hostWith({ subject, column: 1, digest: digestFrom('sha256', name), firstSeen: mtime, lastSeen: mtime })
   } catch (error) {
     if (error instanceof Unfit) return { kind: 'unusable', column: 1, message: error.message }
+    /* v8 ignore next -- @preserve only a fault of our own could be another error */
     throw error
   }
 }

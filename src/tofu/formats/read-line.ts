@@ -21,6 +21,7 @@ export function readLine(format: LineFormat, line: RawLine, section: string): Li
     return format.read(text, section)
   } catch (error) {
     if (error instanceof Unfit) return unusable(error.column, error.message)
+    /* v8 ignore next -- @preserve only a fault of our own could be another error */
     throw error
   }
 }
