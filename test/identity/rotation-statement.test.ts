@@ -200,3 +200,35 @@ describe('a rotation statement', () => {
     expect(verifyRotation(await signRotation(facts), expectation).nonce).not.toBe(nonce)
   })
 })
+
+describe('a statement whose parts make no sense', () => {
+  const payload = Buffer.from(statement.split('.')[1] ?? '', 'base64url')
+  const said = (changed: Buffer): string => statement.replace(/\.[^.]+\./, `.${changed.toString('base64url')}.`)
+  const changed = (change: (copy: Buffer) => void): string => {
+    const copy = Buffer.from(payload)
+    change(copy)
+    return said(copy)
+  }
+  const expiryAt = payload.length - 8
+  const digests = { old: payload.length - 8 - 16 - 64, new: payload.length - 8 - 16 - 32 }
+
+  it.each([
+    ['an expiry beyond all dates', changed((copy) => copy.writeBigInt64BE(2n ** 62n, expiryAt))],
+    ['an expiry before all dates', changed((copy) => copy.writeBigInt64BE(-(2n ** 62n), expiryAt))],
+    ['an origin that is not UTF-8', changed((copy) => copy.writeUInt8(0xff, 2))],
+    ['one certificate twice', changed((copy) => copy.copy(copy, digests.old, digests.new, digests.new + 32))],
+    ['something behind its end', said(Buffer.concat([payload, Buffer.of(0)]))],
+    ['nothing in it', said(Buffer.alloc(1))],
+  ])('is malformed: %s', (_, text) => {
+    expect(reasonOf(text)).toBe('malformed')
+  })
+
+  it('is not made: a nonce that is no bytes, a user that is too long, what is no certificate', async () => {
+    await expect(signRotation({ ...facts, nonce: 'nonce' as never })).rejects.toThrow(TypeError)
+    await expect(signRotation({ ...facts, user: 'a'.repeat(65_536) })).rejects.toThrow(RangeError)
+    await expect(signRotation({ ...facts, newCertificate: {} as never })).rejects.toThrow(TypeError)
+    expect(() =>
+      verifyRotation(statement, { ...expectation, newFingerprint: next.certificate.sha512Fingerprint }),
+    ).toThrow(TypeError)
+  })
+})
