@@ -85,8 +85,10 @@ function descriptorsHere({ dev, ino }: Stats): number[] {
   let descriptors: string[]
   try {
     descriptors = readdirSync('/dev/fd')
-  } catch {
-    // Windows, where a lock belongs to the handle that took it, and closing another one does no harm.
+  } catch (error) {
+    // Windows, where a lock belongs to the handle that took it, and closing another one does no harm. Anything else, such
+    // as no descriptor left for the list itself, says nothing about who has the file open.
+    if (!(error instanceof Error) || !('code' in error) || error.code !== 'ENOENT') throw error
     return []
   }
   return descriptors.map(Number).filter((descriptor) => {

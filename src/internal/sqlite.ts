@@ -11,10 +11,14 @@
 // Waiting. SQLite's `busy_timeout` puts the whole thread to sleep, so it is 0. What finds the file locked is tried again
 // later, with random pauses, until a deadline; the event loop is free in between.
 //
+// Moving. What is written to a file that has lost its name is gone when it is closed, and SQLite does not notice that with
+// a log. So each write looks whether the name still leads to the file that was opened, and is undone if it does not. The
+// log may still have its name, and would be taken for that of the file which is there now; so it is merged and emptied.
+//
 // Full and read-only disks. A WAL database needs a shared-memory file beside it even to be read. Where that cannot be
 // made, and there is no log with unmerged pages, a copy of the file in memory answers. It is a snapshot.
 
-import { statSync } from 'node:fs'
+import { type BigIntStats, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Database } from 'better-sqlite3'
@@ -67,12 +71,15 @@ export async function openSqlite(path: string, schema: SqliteSchema, options: Sq
   const connect = await connector(schema)
   try {
     return await retryWhileLocked(what, lockTimeoutMs, () => {
+      const opened = fileAt(path)
       const db = connect(path)
       try {
+        // Else it is not known which of the two the connection has.
+        requireSameFile(opened, what)
         if (look === 'in_use') requireOurs(headerOf(db), path, schema)
         migrate(db, path, schema, () => connect(path))
         requireWholePages(db, path, schema)
-        return new SqliteFile({ db, what, lockTimeoutMs, connect: () => connect(path), degraded: null })
+        return new SqliteFile({ db, what, lockTimeoutMs, connect: () => connect(path), opened, degraded: null })
       } catch (error) {
         db.close()
         throw error
@@ -91,7 +98,7 @@ export async function openSqlite(path: string, schema: SqliteSchema, options: Sq
       db.close()
       throw error
     }
-    return new SqliteFile({ db, what, lockTimeoutMs, connect: null, degraded: reason })
+    return new SqliteFile({ db, what, lockTimeoutMs, connect: null, opened: null, degraded: reason })
   }
 }
 
@@ -100,6 +107,8 @@ interface SqliteParts {
   readonly what: SqliteCause
   readonly lockTimeoutMs: number
   readonly connect: (() => Database) | null
+  /** Which file it is; null for a snapshot, which nobody writes. */
+  readonly opened: BigIntStats | null
   readonly degraded: 'ERR_TLACACOCA_STORE_READ_ONLY' | 'ERR_TLACACOCA_STORE_FULL' | null
 }
 
@@ -160,15 +169,23 @@ export class SqliteFile {
 
   /**
    * Does something in one transaction that is on the disk, safe from a power cut, when the answer comes. If `work`
-   * throws, nothing has happened.
+   * throws, nothing has happened; nor if the file has been moved, removed or replaced since it was opened.
    */
   write<T>(work: () => T, db: Database = this.db): T | Promise<T> {
     this.requireWritable()
+    this.#leaveNoLog()
     return this.attempt(() => {
       this.requireOpen()
       db.pragma('synchronous = FULL')
       try {
-        return db.transaction(work).immediate()
+        return db
+          .transaction(() => {
+            const done = work()
+            // Last of all: whatever takes the file away from here on takes away what was stored.
+            this.#requireSameFile()
+            return done
+          })
+          .immediate()
       } finally {
         if (db.open) db.pragma('synchronous = NORMAL')
       }
@@ -191,9 +208,32 @@ export class SqliteFile {
     this.requireOpen()
     const { connect } = this.#parts
     if (connect === null) return null
-    const db = await this.attempt(connect)
+    this.#leaveNoLog()
+    const db = await this.attempt(() => {
+      // Before: to connect to another file is to merge this one's log into it.
+      this.#requireSameFile()
+      return connect()
+    })
     this.#others.add(db)
     return db
+  }
+
+  #requireSameFile(): void {
+    const { opened, what } = this.#parts
+    if (opened !== null) requireSameFile(opened, what)
+  }
+
+  /** Merges the log of a file that has lost its name, as SQLite does not when it closes one. */
+  #leaveNoLog(): void {
+    try {
+      this.#requireSameFile()
+    } catch {
+      try {
+        this.#parts.db.pragma('wal_checkpoint(TRUNCATE)')
+      } catch {
+        // A program that reads, or a full disk, keeps it from being merged. It is no worse than before.
+      }
+    }
   }
 
   /**
@@ -233,8 +273,23 @@ export class SqliteFile {
     if (!this.#open) return
     this.#open = false
     for (const db of this.#others) this.disconnect(db)
+    this.#leaveNoLog()
     this.#parts.db.close()
   }
+}
+
+/** Which file a name leads to. */
+function fileAt(path: string): BigIntStats | null {
+  // Numbers are not exact for every file system.
+  return statSync(path, { bigint: true, throwIfNoEntry: false }) ?? null
+}
+
+/** @throws {StoreError} STORE_FAILED if the name leads to another file by now, or to none. */
+function requireSameFile(opened: BigIntStats | null, { name, path }: SqliteCause): void {
+  const now = fileAt(path)
+  if (now?.ino === opened?.ino && now?.dev === opened?.dev) return
+  const message = `the ${name} ${path} was moved, removed or replaced since it was opened; open it again`
+  throw new StoreError('ERR_TLACACOCA_STORE_FAILED', message)
 }
 
 /** Tries until it works, fails for another reason than a lock, or the time is up. */

@@ -6,7 +6,7 @@ import type { Certificate } from '../../certificate/certificate.ts'
 import { isOpenToOthers } from '../../certificate/file-permissions.ts'
 import { parseCertificates } from '../../certificate/load.ts'
 import { FileError, TlacacocaError } from '../../errors.ts'
-import { reading, readTextFile } from '../../internal/atomic-file.ts'
+import { codeOf, reading, readTextFile } from '../../internal/atomic-file.ts'
 import { parts } from './memory-storage.ts'
 import { IDENTITY_ID } from './metadata-file.ts'
 import type { Pair, WalletProblem } from './pair.ts'
@@ -74,7 +74,7 @@ export async function readPairs(
         const former = await readFormer(directory, id, listing, problems)
         pairs.set(id, pairOf(id, certificates, former, folder === DELETED))
       } catch (error) {
-        if (!(error instanceof TlacacocaError) || (isMissing(error) && !mayBeGone)) throw error
+        if (!(error instanceof TlacacocaError) || isExhausted(error) || (isMissing(error) && !mayBeGone)) throw error
         problems.push({ path, message: error.message })
       }
     }
@@ -108,6 +108,13 @@ export function isMissing(error: unknown): boolean {
   return error instanceof FileError && error.code === 'ERR_TLACACOCA_FILE_NOT_FOUND'
 }
 
+/** Whether a file could not be read for want of something that has nothing to do with it. Then nothing is wrong with it. */
+function isExhausted(error: TlacacocaError): boolean {
+  return error instanceof FileError && EXHAUSTED.has(codeOf(error.cause))
+}
+
+const EXHAUSTED: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOMEM'])
+
 function pairOf(
   id: string,
   certificates: readonly Certificate[],
@@ -133,8 +140,7 @@ async function readFormer(
   try {
     return await readCertificates(path)
   } catch (error) {
-    /* v8 ignore if -- @preserve only a fault of our own could be another error */
-    if (!(error instanceof TlacacocaError)) throw error
+    if (!(error instanceof TlacacocaError) || isExhausted(error)) throw error
     problems.push({ path, message: error.message })
     return []
   }

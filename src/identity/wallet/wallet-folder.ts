@@ -11,6 +11,9 @@
 // `deleted/`. A new certificate comes after its key, one that is deleted goes before it, and a key is looked for in both
 // places. Whatever moment a program is killed at, each identity is there, or deleted, and has its key.
 //
+// A folder that was there and is not any more, lock and all, was moved, or its disk was taken away. It is an error, and no
+// wallet without identities.
+//
 // Invariant: no key is removed unless its identity was deleted before.
 
 import type { KeyObject } from 'node:crypto'
@@ -25,6 +28,7 @@ import {
   codeOf,
   ensurePrivateDirectory,
   readFileBytes,
+  reading,
   readTextFile,
   writeFileAtomic,
   writing,
@@ -40,6 +44,7 @@ import {
   isMissing,
   isSameListing,
   KEY,
+  type Listing,
   listFiles,
   pathOf,
   readPairs,
@@ -59,6 +64,8 @@ export class WalletFolder implements WalletStorage, StorageWriter {
   readonly directory: string
   readonly #passphrase: Passphrase | undefined
   readonly #lockTimeoutMs: number
+  /** Whether there was anything in it before. */
+  #wasThere = false
 
   constructor(directory: string, options: FolderOptions) {
     this.directory = directory
@@ -69,7 +76,7 @@ export class WalletFolder implements WalletStorage, StorageWriter {
   async load(): Promise<Stored> {
     for (let attempt = 1; ; attempt++) {
       const isLast = attempt === MAX_ATTEMPTS
-      const listing = await listFiles(this.directory)
+      const listing = await this.#list()
       try {
         const { pairs, problems } = await readPairs(this.directory, listing, isLast)
         const { metadata } = await this.#readMetadata()
@@ -121,7 +128,9 @@ export class WalletFolder implements WalletStorage, StorageWriter {
   }
 
   async exclusively<T>(act: (writer: StorageWriter) => Promise<T>): Promise<T> {
-    return withLock(join(this.directory, '.lock'), this.#lockTimeoutMs, () => act(this))
+    // Before a lock is made anew, in the place of the folder that has gone.
+    await this.#list()
+    return withLock(this.#lockPath, this.#lockTimeoutMs, () => act(this))
   }
 
   async addPair(id: string, certificates: readonly Certificate[], { pem }: SealedKey): Promise<void> {
@@ -181,6 +190,23 @@ export class WalletFolder implements WalletStorage, StorageWriter {
     throw new FileError('ERR_TLACACOCA_FILE_UNWRITABLE', path, `${path} changes all the time`)
   }
 
+  /** @throws {FileError} FILE_NOT_FOUND if all that was there has gone. */
+  async #list(): Promise<Listing> {
+    const listing = await listFiles(this.directory)
+    const isEmpty = listing.live.size === 0 && listing.deleted.size === 0
+    // Whoever removes the last identity leaves the lock.
+    if (isEmpty && this.#wasThere && (await isGone(this.#lockPath))) {
+      const message = `${this.directory} is gone, or is empty, and there were identities in it: was it moved?`
+      throw new FileError('ERR_TLACACOCA_FILE_NOT_FOUND', this.directory, message)
+    }
+    if (!isEmpty) this.#wasThere = true
+    return listing
+  }
+
+  get #lockPath(): string {
+    return join(this.directory, '.lock')
+  }
+
   get #metadataPath(): string {
     return join(this.directory, 'identities.toml')
   }
@@ -238,6 +264,18 @@ function pemOf(certificates: readonly Certificate[]): string {
 function isEncrypted(key: Buffer): boolean {
   const text = key.toString('latin1')
   return text.includes('ENCRYPTED')
+}
+
+async function isGone(path: string): Promise<boolean> {
+  return reading(path, async () => {
+    try {
+      await lstat(path)
+      return false
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error
+      return true
+    }
+  })
 }
 
 async function moveIfThere(from: string, to: string): Promise<void> {
