@@ -109,3 +109,8 @@ const OPENERS: Readonly<Record<StoreKind, (path: string, options: OpenOptions) =
     }
   },
 }
+
+/** The code of an error; the error itself as text if it has none, which no test expects. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : String(error)
+}
