@@ -24,6 +24,7 @@ export class InvalidNameError extends TlacacocaError {
     | 'ERR_TLACACOCA_ADDRESS_INVALID'
     | 'ERR_TLACACOCA_FINGERPRINT_INVALID'
     | 'ERR_TLACACOCA_TARGET_INVALID'
+    | 'ERR_TLACACOCA_TARGET_WRONG_SCHEME'
     | 'ERR_TLACACOCA_TARGET_WRONG_HOST'
 
   constructor(code: InvalidNameError['code'], message: string, options?: ErrorOptions) {

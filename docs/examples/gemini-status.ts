@@ -13,7 +13,7 @@ const status: Record<DenialReason, string> = {
   bad_request: '59 this is not a request',
   too_large: '59 the request is too long',
   timeout: '40 the request took too long',
-  wrong_host: '53 this host is not served here',
+  wrong_host: '53 this is not served here',
   internal_error: '40 something went wrong here',
 }
 

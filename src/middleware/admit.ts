@@ -110,12 +110,18 @@ function parsed(parse: (line: string) => unknown, line: string): RequestTarget |
     target = parse(line)
   } catch (error) {
     if (!(error instanceof InvalidNameError)) throw error
-    const wrongHost = error.code === 'ERR_TLACACOCA_TARGET_WRONG_HOST'
-    return { allowed: false, denialReason: wrongHost ? 'wrong_host' : 'bad_request', detail: error.message }
+    const denialReason = ELSEWHERE.has(error.code) ? 'wrong_host' : 'bad_request'
+    return { allowed: false, denialReason, detail: error.message }
   }
   if (RequestTarget.is(target)) return target
   throw new TypeError(`"parse" expected to return what parseTarget or targetFromParts made, got ${show(target)}`)
 }
+
+/** Requests in order, for somebody else: a gateway would answer them. */
+const ELSEWHERE: ReadonlySet<InvalidNameError['code']> = new Set([
+  'ERR_TLACACOCA_TARGET_WRONG_HOST',
+  'ERR_TLACACOCA_TARGET_WRONG_SCHEME',
+])
 
 function hasAllowed(answer: unknown): answer is { readonly allowed: unknown } {
   return typeof answer === 'object' && answer !== null && 'allowed' in answer

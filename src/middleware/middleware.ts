@@ -30,7 +30,7 @@ export type DenialReason =
   | 'too_large'
   /** The request did not arrive in time. */
   | 'timeout'
-  /** The request names a host that is not served here. */
+  /** The request is in order, and for a host, a port or a scheme that is not served here. */
   | 'wrong_host'
   /** Something in the server failed, and undecided means no. */
   | 'internal_error'

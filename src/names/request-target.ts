@@ -64,9 +64,9 @@ export class RequestTarget {
  * @param line - The URL, without the line end.
  * @param options.schemes - The schemes that are understood, each with its default port, such as `{ gemini: 1965 }`.
  * @param options.served - The hosts that are served here. An empty list serves none.
- * @throws {InvalidNameError} `ERR_TLACACOCA_TARGET_INVALID` if the line is not such a URL: a scheme that is not in the
- *   list, user information, a fragment, spaces and control characters, a malformed host, port, path or query.
- *   `ERR_TLACACOCA_TARGET_WRONG_HOST` if it is one, for a host that is not served.
+ * @throws {InvalidNameError} `ERR_TLACACOCA_TARGET_INVALID` if the line is not such a URL: user information, a fragment,
+ *   spaces and control characters, a malformed host, port, path or query. `ERR_TLACACOCA_TARGET_WRONG_SCHEME` if it is one,
+ *   of a scheme that is not in the list; `ERR_TLACACOCA_TARGET_WRONG_HOST` for a host or port that is not served.
  * @example
  * import { parseTarget } from 'tlacacoca'
  *
@@ -85,15 +85,19 @@ export function parseTarget(
   const schemeEnd = line.indexOf('://')
   const scheme = line.slice(0, Math.max(schemeEnd, 0)).toLowerCase()
   if (!SCHEME.test(scheme)) throw malformed('is not an absolute URL')
-  if (!Object.hasOwn(options.schemes, scheme)) throw malformed('has a scheme that is not served here')
+  const isServed = Object.hasOwn(options.schemes, scheme)
 
   const authorityStart = schemeEnd + 3
   const authorityEnd = endOfAuthority(line, authorityStart)
   const queryMark = line.indexOf('?', authorityEnd)
   const pathEnd = queryMark < 0 ? line.length : queryMark
-  const endpoint = readAuthority(line.slice(authorityStart, authorityEnd), options.schemes[scheme])
+  // The default port of another scheme is not known, and nobody asks for it: whatever the host, the answer is the same.
+  const defaultPort = isServed ? options.schemes[scheme] : 1
+  const endpoint = readAuthority(line.slice(authorityStart, authorityEnd), defaultPort)
   const query = queryMark < 0 ? null : line.slice(queryMark + 1)
   const target = RequestTarget.from(scheme, endpoint, line.slice(authorityEnd, pathEnd), query)
+  // Last, so that what is malformed is called so: this is a request in order, which another server may answer.
+  if (!isServed) throw new InvalidNameError('ERR_TLACACOCA_TARGET_WRONG_SCHEME', `${scheme} is not served here`)
   requireServed(endpoint, options.served)
   return target
 }

@@ -84,7 +84,7 @@ describe('pages', () => {
     { path: '/docs/link.txt', answer: '51 there is no such page\r\n' },
     { path: '/out/secret.txt', answer: '51 there is no such page\r\n' },
     { path: '/../secret.txt', answer: '51 there is no such page\r\n' },
-    { path: '/..%2Fsecret.txt', answer: '59 this is no request of Gemini\r\n' },
+    { path: '/..%2Fsecret.txt', answer: '59 this is not a request\r\n' },
   ])('are those below the folder and no others: "$path"', async ({ path, answer }) => {
     const { fetch } = await serve([await capsule()])
     expect(await fetch(`gemini://localhost${path}`)).toBe(answer)
@@ -92,13 +92,33 @@ describe('pages', () => {
 
   it.each([
     { line: 'gemini://example.org/', status: '53' },
-    { line: 'https://localhost/', status: '59' },
+    { line: 'gemini://localhost:443/', status: '53' },
+    { line: 'https://localhost/', status: '53' },
     { line: '/note.txt', status: '59' },
     { line: 'gemini://ana@localhost/', status: '59' },
     { line: `gemini://localhost/${'a'.repeat(1100)}`, status: '59' },
   ])('are not what is asked for by $line', async ({ line, status }) => {
     const { fetch } = await serve([await capsule()])
     expect(await fetch(line)).toMatch(new RegExp(`^${status} [^\\r\\n]+\\r\\n$`))
+  })
+
+  it('are served on the port where it listens and on 1965, from which it may be forwarded', async () => {
+    const { fetch, port, running } = await serve([await capsule()])
+    expect(await fetch(`gemini://localhost:${port}/`)).toMatch(/^20 /)
+    expect(await fetch('gemini://localhost:1965/')).toMatch(/^20 /)
+    expect(await fetch(`gemini://localhost:${port === 65535 ? 1 : port + 1}/`)).toMatch(/^53 /)
+    expect((await running.printed('stderr', /Serving: +(\S+)/))[1]).toBe(`gemini://localhost:${port}/`)
+  })
+
+  it('are served on no other port than a host was given with', async () => {
+    const hosts = ['--host', 'localhost:1967', '--host', '[::1]', '--host', 'LOCALHOST:1965']
+    const { fetch, port, running } = await serve([await capsule(), ...hosts])
+    expect(await fetch('gemini://localhost:1967/')).toMatch(/^20 /)
+    expect(await fetch('gemini://localhost/')).toMatch(/^20 /)
+    expect(await fetch(`gemini://localhost:${port}/`)).toMatch(/^53 /)
+    expect(await fetch(`gemini://[::1]:${port}/`)).toMatch(/^20 /)
+    const [, urls] = await running.printed('stderr', /Serving: +(.+)/)
+    expect(urls).toBe(`gemini://localhost:1967/ gemini://[::1]:${port}/ gemini://localhost/`)
   })
 
   it('are listed if somebody says so, without what is hidden and what leads out', async () => {

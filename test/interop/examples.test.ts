@@ -62,11 +62,11 @@ describe('the Gemini example', () => {
     ['gemini://localhost/../secret', '51 there is no such page\r\n'],
     ['gemini://localhost/%2e%2e/secret', '51 there is no such page\r\n'],
     ['gemini://localhost/missing', '51 there is no such page\r\n'],
-    ['gemini://example.org/', '53 this host is not served here\r\n'],
+    ['gemini://example.org/', '53 this is not served here\r\n'],
     ['gemini://user@localhost/', '59 this is not a request\r\n'],
     ['gemini://localhost/#part', '59 this is not a request\r\n'],
     ['/', '59 this is not a request\r\n'],
-    ['https://localhost/', '59 this is not a request\r\n'],
+    ['https://localhost/', '53 this is not served here\r\n'],
     [`gemini://localhost/${'a'.repeat(1024)}`, '59 the request is too long\r\n'],
   ])('answers %.60s', async (request, answer) => {
     const rules = [{ path: '/club/', requireCertificate: true }]
@@ -119,7 +119,7 @@ describe('the Scroll example', () => {
       const date = String.raw`\d{4}-\d\d-\d\dT[\d:.]+Z\r\n`
       const answer = await askTLS(port, 'scroll://localhost/ de,en\r\n')
       expect(answer).toMatch(new RegExp(`^20 text/scroll\r\n\r\n${date}${date}# Scroll\n$`))
-      expect(await askTLS(port, 'scroll://example.org/ en\r\n')).toBe('53 this host is not served here\r\n')
+      expect(await askTLS(port, 'scroll://example.org/ en\r\n')).toBe('53 this is not served here\r\n')
     } finally {
       await server.close()
     }

@@ -201,7 +201,7 @@ describe('mail is refused', () => {
 
   it.each([
     ['misfin://nobody@localhost hello', '51 there is no such mailbox'],
-    ['misfin://bob@example.org hello', '53 this host is not served here'],
+    ['misfin://bob@example.org hello', '53 this is not served here'],
     ['misfin://bob@localhost', '59 this is not a request'],
     ['misfin://bob@localhost\tseven', '59 this is not a request'],
     ['misfin://bob@localhost\t-1', '59 this is not a request'],

@@ -218,7 +218,7 @@ it('lets an address try few tokens', async () => {
 it.each([
   ['gemini://localhost/.upload-1', '51 there is no such page\r\n'],
   ['gemini://localhost/', '51 there is no such page\r\n'],
-  ['gemini://example.org/', '53 this host is not served here\r\n'],
+  ['gemini://example.org/', '53 this is not served here\r\n'],
 ])('does not show %s', async (url, answer) => {
   await writeFile(join(root, '.upload-1'), 'half of it')
   expect(await ask(`${url}\r\n`)).toBe(answer)

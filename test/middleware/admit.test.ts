@@ -71,6 +71,8 @@ describe('admit', () => {
     ['an LF alone', 'gemini://example.org/\n', 'bad_request'],
     ['a NUL', 'gemini://example.org/\0\r\n', 'bad_request'],
     ['another host', 'gemini://evil.example/\r\n', 'wrong_host'],
+    ['another scheme', 'https://example.org/\r\n', 'wrong_host'],
+    ['a malformed URL of another scheme', 'https://example.org/%zz\r\n', 'bad_request'],
     ['a long line', `gemini://example.org/${'a'.repeat(1100)}\r\n`, 'too_large'],
   ])('denies %s without asking the guard', async (_, text, denialReason) => {
     const guard = { decide: vi.fn(everybody.decide) }

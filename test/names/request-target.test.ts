@@ -9,6 +9,10 @@ function parse(line: string, served: ServedHosts = 'any'): RequestTarget {
 }
 
 const INVALID = expect.objectContaining({ name: 'InvalidNameError', code: 'ERR_TLACACOCA_TARGET_INVALID' })
+const WRONG_SCHEME = expect.objectContaining({
+  name: 'InvalidNameError',
+  code: 'ERR_TLACACOCA_TARGET_WRONG_SCHEME',
+})
 const WRONG_HOST = expect.objectContaining({ name: 'InvalidNameError', code: 'ERR_TLACACOCA_TARGET_WRONG_HOST' })
 
 describe('parseTarget', () => {
@@ -79,9 +83,7 @@ describe('parseTarget', () => {
     ['no host', 'gemini://'],
     ['a port without a host', 'gemini://:1965/'],
     ['a query without a host', 'gemini://?x'],
-    ['another scheme', 'https://example.org/'],
-    ['a scheme that every object has', 'constructor://example.org/'],
-    ['another scheme that every object has', '__proto__://example.org/'],
+    ['a scheme that every object has', '__proto__://example.org/'],
     ['a scheme that begins with a digit', '1gemini://example.org/'],
     ['a space in the scheme', 'gem ini://example.org/'],
     ['a scheme written with a Kelvin sign', 'gemin\u0130://example.org/'],
@@ -214,6 +216,33 @@ describe('served', () => {
 
   it('calls a malformed request malformed, whatever its host', () => {
     expect(() => parse('gemini://evil.example/%zz', ['example.org'])).toThrow(INVALID)
+  })
+
+  it.each([
+    'https://example.org/',
+    'HTTPS://example.org',
+    'http://example.org:80/?q',
+    'gopher://evil.example/',
+    'https://[::1]:443/a/b',
+    'spartan://example.org/',
+    // A scheme that every object has.
+    'constructor://example.org/',
+  ])('calls %s, which is in order, one of another scheme, whatever its host', (line) => {
+    expect(() => parse(line, ['example.org'])).toThrow(WRONG_SCHEME)
+    expect(() => parse(line, 'any')).toThrow(WRONG_SCHEME)
+  })
+
+  it.each([
+    'https://example.org/%zz',
+    'https://ana@example.org/',
+    'https://example.org/#part',
+    'https://example.org:0/',
+    'https://exa mple.org/',
+    'https://',
+    'file:///etc/passwd',
+    'mailto:ana@example.org',
+  ])('calls %s malformed, whatever its scheme', (line) => {
+    expect(() => parse(line, ['example.org'])).toThrow(INVALID)
   })
 
   it('names an entry that is no host', () => {

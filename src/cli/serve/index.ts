@@ -5,14 +5,16 @@ import { join, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { FileError } from '../../errors.ts'
 import { createLogger, type Logger, type LogLevel } from '../../logging/index.ts'
+import { endpointFrom } from '../../names/endpoint.ts'
 import { type Cli, newCommand, type Outcome } from '../command.ts'
 import { ExitCode, UsageError } from '../exit-code.ts'
 import { type CliIo, styled } from '../io.ts'
 import { collect, readCount } from '../options.ts'
 import { dataFolder } from '../places.ts'
 import { facts } from '../table.ts'
+import { DEFAULT_PORT, namesOf, readHosts, type ServedHost } from './hosts.ts'
 import { ownCertificate } from './own-certificate.ts'
-import { CapsuleServer, readHosts } from './server.ts'
+import { CapsuleServer } from './server.ts'
 import { defaultSettings, readSettings, type Settings } from './settings.ts'
 
 interface ServeOptions {
@@ -34,7 +36,11 @@ export function serveCommand(cli: Cli): Command {
       'Serves a folder by Gemini until it is stopped by Ctrl-C or SIGTERM. At the first start it makes a certificate, and keeps it. A file of settings adds certificates, lists of addresses, limits, bans and rules; SIGHUP reads it again, and the certificates.',
     )
     .argument('<folder>', 'the folder with the pages; index.gmi is what a folder shows')
-    .option('--host <name>', 'a name that is served; may be given several times (default: localhost)', collect)
+    .option(
+      '--host <name>',
+      'a name that is served, with a port if URLs name another one than --port or 1965; may be given several times (default: localhost)',
+      collect,
+    )
     .option('--port <number>', 'the port, 0 for any that is free (default: 1965)')
     .option('--listen <address>', 'the local address (default: localhost if only that is served, else all)')
     .option('--config <file>', 'the settings, in TOML')
@@ -70,9 +76,10 @@ async function serve({ io }: Cli, folder: string, options: ServeOptions): Promis
   const first = await read()
   const { settings } = first
   const hosts = await readHosts(options.host ?? [], first)
+  const names = namesOf(hosts)
   const log = loggerFor(io, settings, options)
   const own =
-    settings.certificates.length > 0 ? null : await ownCertificate(io, options.state ?? stateFolder(io), hosts)
+    settings.certificates.length > 0 ? null : await ownCertificate(io, options.state ?? stateFolder(io), names)
   const server = await CapsuleServer.make({ io, log, root, hosts, list: options.list === true, own }, first)
   const certificates = server.certificates.map(({ label, certificate, hostnames }) => ({
     label,
@@ -81,7 +88,7 @@ async function serve({ io }: Cli, folder: string, options: ServeOptions): Promis
     notAfter: certificate.notAfter,
   }))
   if (options.check === true) {
-    return { json: { valid: true, hosts, certificates }, text: styled(io, 'green', 'All is well.') }
+    return { json: { valid: true, hosts: names, certificates }, text: styled(io, 'green', 'All is well.') }
   }
 
   if (own?.done === 'made') log.info('a certificate was made', { file: own.certFile })
@@ -89,8 +96,9 @@ async function serve({ io }: Cli, folder: string, options: ServeOptions): Promis
   const stopped = stopSignal(io)
   const unlisten = io.onSignal('SIGHUP', () => void server.reload(read))
   try {
-    await using listener = server.listener()
-    const address = await listener.listen(portOf(settings, options), listenAddressOf(settings, options, hosts))
+    const begun = await server.listen(portOf(settings, options), listenAddressOf(settings, options, names))
+    await using listener = begun.listener
+    const { address } = begun
     io.stderr.write(`${introduction(io, root, hosts, address.port, certificates)}\n`)
     log.info('listening', { local: address.address, port: address.port })
     await stopped.promise
@@ -125,12 +133,14 @@ function stopSignal(io: CliIo): { readonly promise: Promise<void>; release(): vo
 function introduction(
   io: CliIo,
   root: string,
-  hosts: readonly string[],
-  port: number,
+  hosts: readonly ServedHost[],
+  listeningOn: number,
   certificates: readonly { readonly fingerprint: string; readonly notAfter: Date }[],
 ): string {
-  const suffix = port === 1965 ? '' : `:${port}`
-  const urls = hosts.map((host) => `gemini://${host.includes(':') ? `[${host}]` : host}${suffix}/`)
+  const urls = hosts.map(({ name, port }) => {
+    const endpoint = endpointFrom(name, port ?? listeningOn)
+    return `gemini://${String(endpoint).replace(new RegExp(`:${DEFAULT_PORT}$`), '')}/`
+  })
   return facts(io, [
     ['Folder', root],
     ['Serving', urls.join(' ')],
@@ -141,12 +151,12 @@ function introduction(
 function portOf(settings: Settings, { port }: ServeOptions): number {
   if (port === '0') return 0
   if (port !== undefined) return readCount('--port', port, 65_535)
-  return settings.port ?? 1965
+  return settings.port ?? DEFAULT_PORT
 }
 
 /** A server for this computer alone need not be reachable from elsewhere. */
-function listenAddressOf(settings: Settings, options: ServeOptions, hosts: readonly string[]): string | undefined {
-  const isLocal = hosts.every((host) => host === 'localhost')
+function listenAddressOf(settings: Settings, options: ServeOptions, names: readonly string[]): string | undefined {
+  const isLocal = names.every((name) => name === 'localhost')
   return options.listen ?? settings.listen ?? (isLocal ? 'localhost' : undefined)
 }
 

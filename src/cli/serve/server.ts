@@ -9,18 +9,18 @@ import {
   admit,
   ConnectionLimiter,
   createPlaintextServer,
+  type ListenAddress,
   type Listener,
-  normalizeHost,
   type ProxyProtocolOptions,
   parseTarget,
   refuse,
   type ServerConnection,
 } from '../../middleware/index.ts'
 import { createServer, createServerContext, type ServerCertificateSource, type ServerContext } from '../../tls/index.ts'
-import { UsageError } from '../exit-code.ts'
 import type { CliIo } from '../io.ts'
 import { readPassphraseFor } from '../passphrase.ts'
 import { type Guards, isSame, makeGuards, withoutUndefined } from './guards.ts'
+import { type ServedHost, servedOn } from './hosts.ts'
 import type { OwnCertificate } from './own-certificate.ts'
 import type { Problems } from './problems.ts'
 import type { ProxySettings, Settings } from './settings.ts'
@@ -37,8 +37,7 @@ export interface ServerParts {
   readonly io: CliIo
   readonly log: Logger
   readonly root: string
-  /** The names that are served. */
-  readonly hosts: readonly string[]
+  readonly hosts: readonly ServedHost[]
   /** Whether the command line asks for lists of folders. */
   readonly list: boolean
   /** Used if the settings name none. */
@@ -57,6 +56,8 @@ export class CapsuleServer {
   readonly #connections: ConnectionLimiter
   readonly #context: ServerContext
   #rules: Rules
+  /** Known once it listens; until then nothing is served. */
+  #served: readonly string[] = []
   #requests = 0
   #reloading: Promise<unknown> = Promise.resolve()
 
@@ -109,7 +110,15 @@ export class CapsuleServer {
     return this.#requests
   }
 
-  listener(): Listener {
+  /** Begins to listen. */
+  async listen(port: number, address: string | undefined): Promise<{ listener: Listener; address: ListenAddress }> {
+    const listener = this.#listener()
+    const listening = await listener.listen(port, address)
+    this.#served = servedOn(listening.port, this.#parts.hosts).map(String)
+    return { listener, address: listening }
+  }
+
+  #listener(): Listener {
     const { log } = this.#parts
     const { limits, proxyProtocol } = this.#rules.settings
     const { maxConnections, handshakeTimeoutMs, idleTimeoutMs } = limits
@@ -156,13 +165,14 @@ export class CapsuleServer {
   }
 
   async #serve(connection: ServerConnection): Promise<void> {
-    const { log, hosts } = this.#parts
+    const { log } = this.#parts
+    const served = this.#served
     // One set of rules from the first byte to the last, whatever is reloaded meanwhile.
     const { guards, site, settings } = this.#rules
     const began = performance.now()
     const { requestTimeoutMs } = settings.limits
     const request = await admit(connection, {
-      parse: (line) => parseTarget(line, { schemes: { gemini: 1965 }, served: hosts }),
+      parse: (line) => parseTarget(line, { schemes: { gemini: 1965 }, served }),
       guard: guards.chain,
       ...(requestTimeoutMs === undefined ? {} : { timeoutMs: requestTimeoutMs }),
       onError: (error) => log.error('a request could not be judged', { error }),
@@ -230,22 +240,6 @@ async function sourcesOf({ io, own }: ServerParts, settings: Settings): Promise<
       }
     }),
   )
-}
-
-/** The names that are served: as the command line says, else the settings, else localhost alone. */
-export async function readHosts(given: readonly string[], { settings, problems }: ReadSettings): Promise<string[]> {
-  const named = given.length > 0 ? given : settings.hosts
-  const hosts: string[] = []
-  for (const name of named) {
-    try {
-      hosts.push(normalizeHost(name))
-    } catch (error) {
-      if (!(error instanceof Error)) throw error
-      if (given.length > 0) throw new UsageError(error.message, { cause: error })
-      problems.add('hosts', error.message)
-    }
-  }
-  return hosts.length > 0 || named.length > 0 ? hosts : ['localhost']
 }
 
 /** A client that left in the middle of an answer is no news. */

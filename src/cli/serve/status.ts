@@ -10,10 +10,10 @@ const STATUS: Readonly<Record<DenialReason, string>> = {
   cert_not_valid: '62 this certificate has expired, or is not yet valid',
   identity_changed: '61 this account knows another certificate',
   busy: '41 too many connections, try again in a moment',
-  bad_request: '59 this is no request of Gemini',
+  bad_request: '59 this is not a request',
   too_large: '59 the request is too long',
   timeout: '40 the request took too long',
-  wrong_host: '53 this host is not served here',
+  wrong_host: '53 this is not served here',
   internal_error: '40 something went wrong here',
 }
 
