@@ -4,10 +4,12 @@ import { X509Certificate } from 'node:crypto'
 import { access, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { IdentityRegistry } from '../../src/identity/registry/identity-registry.ts'
 import { IdentityWallet } from '../../src/identity/wallet/identity-wallet.ts'
-import { type CliOptions, runCli, temporaryHome } from '../support/cli.ts'
+import { CLI_NOW, type CliOptions, runCli, temporaryHome } from '../support/cli.ts'
 import { spawnCli } from '../support/cli-process.ts'
 import { openssl } from '../support/openssl.ts'
+import { fakePeer } from '../support/peer.ts'
 
 const PASSPHRASE = 'correct horse battery staple'
 
@@ -229,6 +231,135 @@ describe('identity renew', () => {
     await create('Ana')
     expect(await identity(['renew', 'Ana', '--revert'])).toMatchObject({ code: 3, stdout: '' })
     expect(await identity(['renew', 'Bea'])).toMatchObject({ code: 2 })
+  })
+})
+
+describe('identity delete', () => {
+  it('says what is lost, and deletes the key after a yes only', async () => {
+    const { wallet, identity, create, list } = await world()
+    const { id, fingerprint } = await create('garden', '--scope', 'gemini://example.org/', '--whole-site')
+    const files = await readdir(wallet)
+    const kept = await identity(['delete', 'garden'], { answers: [false] })
+    expect(kept).toMatchObject({ code: 1, stdout: '' })
+    expect(kept.questions).toEqual([
+      `garden (${fingerprint}): its key cannot be had back. Whoever you are at example.org:1965 is lost with it, unless the site knows you by another certificate. Delete it for good?`,
+    ])
+    expect(await list()).toMatchObject([{ id }])
+    expect(await readdir(wallet)).toEqual(files)
+
+    const done = await identity(['delete', id], { answers: [true] })
+    expect(done).toMatchObject({ code: 0, stdout: 'garden is deleted, and its key with it.\n' })
+    expect(await list()).toEqual([])
+    expect((await readdir(wallet)).filter((name) => name.includes(id))).toEqual([])
+  })
+
+  it('asks nobody with --force, and does nothing where nobody can be asked', async () => {
+    const { identity, create, list } = await world()
+    const { id } = await create()
+    const refused = await identity(['delete', id])
+    expect(refused).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('It was shown nowhere') })
+    expect(await list()).toMatchObject([{ id }])
+    expect((await identity(['delete', id, '--force', '--json'])).json()).toMatchObject({ deleted: { id } })
+    expect(await list()).toEqual([])
+    expect(await identity(['delete', id, '--force'])).toMatchObject({ code: 2, stdout: '' })
+  })
+
+  it('deletes one of an encrypted wallet, and nothing without its passphrase', async () => {
+    const { identity, create, secret } = await world()
+    const { id } = await create('garden', '--encrypt', '--passphrase-file', secret)
+    expect((await identity(['delete', id, '--force'])).code).toBe(3)
+    expect((await identity(['delete', id, '--force', '--passphrase-file', secret])).code).toBe(0)
+  })
+})
+
+describe('identity rotate', () => {
+  interface Plan {
+    readonly from: Shown
+    readonly to: Shown
+    readonly sites: readonly { readonly endpoint: string; readonly state: string }[]
+    readonly isDone: boolean
+  }
+
+  it('takes a new key site by site, and deletes the old one when all know it', async () => {
+    const { identity, create, list } = await world()
+    const old = await create('garden', '--scope', 'gemini://example.org/', '--whole-site')
+    await identity(['scope', 'add', 'garden', 'gemini://example.net/', '--force'])
+    const begun = (await identity(['rotate', 'garden', '--json'])).json() as Plan
+    expect(begun).toMatchObject({ from: { id: old.id }, to: { name: 'garden', scopes: [] }, isDone: false })
+    expect(begun.to.fingerprint).not.toBe(old.fingerprint)
+    // By the name, the old one is meant, although the new one is called so too.
+    expect((await identity(['rotate', 'garden', '--json'])).json()).toEqual(begun)
+    const told = await identity(['rotate', 'garden'])
+    expect(told.stdout).toMatch(/example\.net:1965 +pending\n.*example\.org:1965 +pending/)
+
+    const early = await identity(['rotate', 'garden', 'finish', '--force'])
+    expect(early).toMatchObject({ code: 3, stderr: expect.stringContaining('ERR_TLACACOCA_IDENTITY_ROTATING') })
+    expect((await identity(['delete', old.id, '--force'])).code).toBe(3)
+
+    const done = (await identity(['rotate', 'garden', 'done', 'example.org', '--note', 'pasted', '--json'])).json()
+    expect(done).toMatchObject({
+      from: { scopes: ['gemini://example.net/'] },
+      to: { scopes: ['gemini://example.org/'] },
+      sites: [
+        { endpoint: 'example.net:1965', state: 'pending', note: null },
+        { endpoint: 'example.org:1965', state: 'done', note: 'pasted' },
+      ],
+    })
+    await identity(['rotate', 'garden', 'pending', 'example.org'])
+    await identity(['rotate', 'garden', 'done', 'example.org'])
+    expect((await identity(['rotate', 'garden', 'skip', 'example.net'])).stdout).toContain('finish it')
+    const declined = await identity(['rotate', 'garden', 'finish'], { answers: [false] })
+    expect(declined).toMatchObject({ code: 1, questions: [expect.stringContaining('Delete the old one for good?')] })
+    expect((await identity(['rotate', 'garden', 'finish'], { answers: [true] })).code).toBe(0)
+    expect(await list()).toMatchObject([{ id: begun.to.id, name: 'garden', scopes: ['gemini://example.org/'] }])
+  })
+
+  it('prints a statement that the site accepts, for its account and its own name only', async () => {
+    const { wallet, identity, create } = await world()
+    const { id } = await create('garden', '--scope', 'gemini://example.org/')
+    await identity(['rotate', id])
+    const { stdout } = await identity(['rotate', id, 'statement', 'example.org'])
+    const clock = () => CLI_NOW
+    await using opened = await IdentityWallet.open({ directory: wallet, clock })
+    const before = opened.get(id)?.certificate
+    const after = opened.rotationPlan(id)?.to.certificate
+    if (before === undefined || after === undefined) throw new Error('there is no plan')
+    for (const [origin, accepted] of [
+      ['example.org:1965', true],
+      ['example.net:1965', false],
+    ] as const) {
+      const registry = IdentityRegistry.inMemory({ origin, clock })
+      await registry.register(fakePeer(before), { handle: 'ana' })
+      const rotating = registry.rotate(fakePeer(after), stdout.trim())
+      if (accepted) expect(await rotating).toBeDefined()
+      else await expect(rotating).rejects.toThrow()
+      await registry.close()
+    }
+  })
+
+  it.each([
+    { what: 'an action that there is not', args: ['garden', 'start'], code: 2 },
+    { what: 'a step without a site', args: ['garden', 'done'], code: 2 },
+    { what: 'an end for one site', args: ['garden', 'finish', 'example.org'], code: 2 },
+    { what: 'a step before the beginning', args: ['garden', 'done', 'example.org'], code: 2 },
+    { what: 'a malformed site', args: ['garden', 'done', 'a b'], code: 3 },
+    { what: 'an identity that there is not', args: ['nobody'], code: 2 },
+  ])('refuses $what with exit code $code, and changes nothing', async ({ args, code }) => {
+    const { identity, create, list } = await world()
+    await create('garden')
+    expect(await identity(['rotate', ...args])).toMatchObject({ code, stdout: '' })
+    expect(await list()).toHaveLength(1)
+  })
+
+  it('says no about a site where the old one was never shown, and refuses other wishes than at the beginning', async () => {
+    const { identity, create } = await world()
+    await create('garden')
+    expect((await identity(['rotate', 'garden', '--key-type', 'ed25519'])).stdout).toContain('shown nowhere')
+    expect(await identity(['rotate', 'garden', 'done', 'example.org'])).toMatchObject({ code: 1 })
+    expect(await identity(['rotate', 'garden', '--key-type', 'ec-p384'])).toMatchObject({ code: 2 })
+    expect(await identity(['rotate', 'garden', 'abandon'])).toMatchObject({ code: 0 })
+    // Two of the same name, and no plan that would tell which is meant.
+    expect(await identity(['rotate', 'garden'])).toMatchObject({ code: 2 })
   })
 })
 

@@ -5,6 +5,8 @@ import { type Cli, newCommand } from '../command.ts'
 import { withPassphrase } from '../passphrase.ts'
 import { exportIdentities, FORMATS, importIdentities, SOURCE_VARIABLE, TARGET_VARIABLE } from './exchange.ts'
 import { addScope, create, KEY_TYPES, list, removeScope, renew } from './keep.ts'
+import { deleteOne } from './remove.ts'
+import { ROTATION_ACTIONS, rotate } from './rotate.ts'
 
 /** `tlacacoca identity …` */
 export function identityCommands(cli: Cli): Command {
@@ -12,7 +14,18 @@ export function identityCommands(cli: Cli): Command {
     .description('keep the certificates by which sites recognise you')
     .option('--wallet <folder>', 'the folder with them (default: identities where the data of programs is kept)')
     .addHelpText('after', EXAMPLES)
-  for (const define of [defineNew, defineList, defineScope, defineRenew, defineImport, defineExport]) define(cli, group)
+  for (const define of [
+    defineNew,
+    defineList,
+    defineScope,
+    defineRenew,
+    defineRotate,
+    defineDelete,
+    defineImport,
+    defineExport,
+  ]) {
+    define(cli, group)
+  }
   return group
 }
 
@@ -69,6 +82,46 @@ function defineRenew(cli: Cli, group: Command): void {
   withValidity(command).action(cli.action(renew))
 }
 
+function defineRotate(cli: Cli, group: Command): void {
+  const command = group
+    .command('rotate')
+    .description(
+      'Takes a new key, site by site. The old one is shown until a site is done. Without an action, it begins, or says how far it is.',
+    )
+    .addArgument(IDENTITY())
+    .addArgument(
+      new Argument('[action]', 'what to do about a site, or about all of it (default: begin, or say)').choices(
+        ROTATION_ACTIONS,
+      ),
+    )
+    .argument('[site]', 'host or host:port; the port is 1965 if none is given')
+    .option('--common-name <text>', 'the name in the new certificate (default: as in the old one)')
+    .addOption(new Option('--key-type <type>', 'the kind of key (default: ec-p256)').choices(KEY_TYPES))
+    .option('--user <id>', 'for whom a statement is, as the site calls you (default: whoever holds the old key)')
+    .option('--note <text>', 'a remark to keep with the site')
+    .addOption(new Option('--force', 'do not ask'))
+  withValidity(command).action(cli.action(rotate)).addHelpText('after', ROTATION_HELP)
+}
+
+const ROTATION_HELP = `
+Actions:
+  statement SITE  prints what the old key says of the new one, to be pasted into the site's page for it; good for an hour
+  done SITE       the site knows the new key, which is shown there from now on
+  skip SITE       the site is given up, and the old key is shown there as long as it is there
+  pending SITE    takes either of them back
+  finish          deletes the old identity, once every site is done or skipped; you are asked
+  abandon         forgets the plan, and keeps both identities`
+
+function defineDelete(cli: Cli, group: Command): void {
+  group
+    .command('delete')
+    .description('Deletes an identity and its key, for good. You are asked.')
+    .addArgument(IDENTITY())
+    .option('--even-if-rotating', 'also while it is being replaced, or is what another one is being replaced by')
+    .addOption(new Option('--force', 'do not ask'))
+    .action(cli.action(deleteOne))
+}
+
 function defineImport(cli: Cli, group: Command): void {
   group
     .command('import')
@@ -117,4 +170,6 @@ Examples:
   tlacacoca identity scope add 'my garden' gemini://example.org/club
   tlacacoca identity import ~/.config/lagrange
   tlacacoca identity import phone.p12 --source-passphrase-file secret.txt
-  tlacacoca identity export 'my garden' --to garden.p12`
+  tlacacoca identity export 'my garden' --to garden.p12
+  tlacacoca identity rotate 'my garden'
+  tlacacoca identity delete 'my garden'`

@@ -12,10 +12,12 @@ import type { TofuStore } from '../../tofu/tofu-store.ts'
 import type { ImportProgress } from '../../tofu/toml-exchange.ts'
 import { type Cli, type Outcome, problemLines } from '../command.ts'
 import { UsageError } from '../exit-code.ts'
+import { withoutControls } from '../harmless.ts'
 import { type CliIo, type Progress, requireYes } from '../io.ts'
 import { counted, day, fromUser } from '../options.ts'
 import type { PassphraseOptions } from '../passphrase.ts'
 import { readPrivateKey } from '../private-key.ts'
+import { inTheNameOfInput, PassingFile, STANDARD } from './standard-streams.ts'
 import { openStore, openToRead, storePath } from './store.ts'
 
 /** What can be written: our own TOML, and what other clients keep. */
@@ -56,8 +58,27 @@ interface ImportOptions {
 
 /** `tofu import`. */
 export async function importHosts(
-  { io }: Cli,
+  cli: Cli,
+  source: string,
+  options: ImportOptions,
+  command: Command,
+): Promise<Outcome> {
+  if (source !== STANDARD) return importFile(cli.io, source, source, options, command)
+  if (options.signedBy !== undefined && options.signature === undefined) {
+    throw new UsageError('where is the signature of what comes by the standard input? Name its file by --signature')
+  }
+  // Whoever answers would write into the list.
+  const io = { ...cli.io, canAsk: false }
+  await using list = await PassingFile.ofInput(io)
+  // Awaited here, before the file is gone.
+  return await inTheNameOfInput(list.path, () => importFile(io, list.path, 'the standard input', options, command))
+}
+
+/** @param name - What the file is called to people. */
+async function importFile(
+  io: CliIo,
   path: string,
+  name: string,
   options: ImportOptions,
   command: Command,
 ): Promise<Outcome> {
@@ -80,7 +101,7 @@ export async function importHosts(
     if (removed + updated > 0) await requireYes(io, `${loss}. Replace ${storePath(io, command)}?`, force)
   }
 
-  const meter = new Meter(io, `Reading ${path}`)
+  const meter = new Meter(io, `Reading ${name}`)
   const conflicts = new Conflicts(io, known, options.onConflict, meter)
   const shared = {
     merge: !replace,
@@ -99,7 +120,7 @@ export async function importHosts(
             remarks: [],
           }
     const parts = [
-      `${path} is a list of ${done.format}.`,
+      `${path === name ? path : 'What came by the standard input'} is a list of ${done.format}.`,
       countsText(done, dryRun),
       conflicts.text(dryRun),
       noted('entry cannot', 'entries cannot', 'be used:', done.problems),
@@ -234,11 +255,34 @@ interface ExportOptions extends PassphraseOptions {
 
 /** `tofu export`. */
 export async function exportHosts(
-  { io }: Cli,
-  path: string,
+  cli: Cli,
+  target: string,
   options: ExportOptions,
   command: Command,
 ): Promise<Outcome> {
+  const { io } = cli
+  if (target !== STANDARD) return exportFile(io, target, target, options, command)
+  const { update = false, overwrite = false, sign, signature } = options
+  if (cli.json) throw new UsageError('the list itself is printed, so that there is no room for --json')
+  if (update || overwrite) throw new UsageError('--update and --overwrite are for files')
+  if (sign !== undefined && signature === undefined) {
+    throw new UsageError('where is the signature to be written? The list is printed: name a file by --signature')
+  }
+  await using list = await PassingFile.make(io)
+  const { text } = await exportFile(io, list.path, 'the standard output', options, command)
+  await list.print()
+  io.stderr.write(`${withoutControls(text)}\n`)
+  return { json: null, text: '' }
+}
+
+/** @param name - What the file is called to people. */
+async function exportFile(
+  io: CliIo,
+  path: string,
+  name: string,
+  options: ExportOptions,
+  command: Command,
+): Promise<Outcome & { readonly text: string }> {
   const { format, update = false, overwrite = false, sign, signature } = options
   if (update && overwrite) throw new UsageError('--update and --overwrite exclude each other')
   if (sign === undefined && signature !== undefined) throw new UsageError('--signature says where --sign writes to')
@@ -248,14 +292,14 @@ export async function exportHosts(
   await using known = await openToRead(io, command)
   if (format !== 'tlacacoca') {
     const done = await known.exportKnownHosts(path, { format, update, overwrite })
-    const text = [`${counted(done.hosts, 'server is', 'servers are')} in ${path} now.`, leftOutText(done)]
+    const text = [`${counted(done.hosts, 'server is', 'servers are')} in ${name} now.`, leftOutText(done)]
     return { json: { path, format, ...done }, text: text.filter((line) => line !== '').join('\n') }
   }
   // First of all: a list for a friend without its signature is of no use.
   const privateKey = sign === undefined ? null : await readKey(io, sign, options)
   const hosts = await known.exportToml(path, { overwrite })
   const json = { path, format, hosts, leftOut: [], leftOutCount: 0 }
-  const written = `${counted(hosts, 'server is', 'servers are')} in ${path} now.`
+  const written = `${counted(hosts, 'server is', 'servers are')} in ${name} now.`
   if (privateKey === null) return { json, text: written }
   const signaturePath = signature ?? `${path}.sig`
   const signedBy = await fromUser(() => {
