@@ -2,6 +2,7 @@
 // The `tlacacoca` command.
 
 import { readFileSync } from 'node:fs'
+import { ExitCode } from './exit-code.ts'
 import { groups } from './groups.ts'
 import { processIo } from './io.ts'
 import { run } from './program.ts'
@@ -14,8 +15,13 @@ process.once('SIGINT', () => {
 })
 // `tlacacoca tofu list | head`: nobody reads on, and that is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? 0 : 70)
+  if (error.code === 'EPIPE') process.exit(0)
+  // A full disk, mostly.
+  process.stderr.write(`error: cannot write the standard output: ${error.code ?? error.message}\n`)
+  process.exit(ExitCode.storage)
 })
+// Whoever closed it wants to hear nothing more, and that is no reason to stop.
+process.stderr.on('error', () => {})
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string

@@ -1,6 +1,8 @@
 // The frame that all commands share: how it is spoken to, and how it ends.
 
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
@@ -233,6 +235,15 @@ describe('as a process', () => {
   it('prints the version of the package', async () => {
     const { code, stdout } = await spawnCli(['--version'], { stdin: '' }).ended
     expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
+  })
+
+  it.skipIf(process.platform !== 'linux')('says that its output cannot be written, on a full disk', () => {
+    const [program, ...before] = CLI_COMMAND
+    const full = openSync('/dev/full', 'w')
+    onTestFinished(() => closeSync(full))
+    const { status, stderr } = spawnSync(program, [...before, '--help'], { stdio: ['ignore', full, 'pipe'] })
+    expect(status).toBe(5)
+    expect(String(stderr)).toBe('error: cannot write the standard output: ENOSPC\n')
   })
 
   it('is content if nobody reads all of its output', async () => {

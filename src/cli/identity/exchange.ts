@@ -51,7 +51,8 @@ export async function importIdentities(
   }))
   if (dryRun) {
     const json = { dryRun, found, problems }
-    return { json, text: [foundText(identities), ...warnings(io, problems)].join('\n') }
+    const exitCode = identities.length === 0 ? ExitCode.no : ExitCode.ok
+    return { json, text: [foundText(identities), ...warnings(io, problems)].join('\n'), exitCode }
   }
   await using wallet = await openWallet(io, command)
   const report = await wallet.import(identities)

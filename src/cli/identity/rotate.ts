@@ -43,11 +43,12 @@ export async function rotate(
   const endpoint = site === undefined ? null : parseEndpoint(site, { defaultPort: 1965 })
   await using wallet = await openWallet(io, command)
   const { id } = findOld(wallet, text)
-  if (action === undefined) return beginOrTell(io, wallet, id, options)
+  // Awaited here, before the wallet is closed.
+  if (action === undefined) return await beginOrTell(io, wallet, id, options)
   const plan = wallet.rotationPlan(id)
   if (plan === null) throw new UsageError(`${text} is not being replaced; begin by: tlacacoca identity rotate ${text}`)
-  if (endpoint !== null) return atSite(io, plan, endpoint, action, options)
-  return action === 'finish' ? finish(io, wallet, plan, options) : abandon(plan)
+  if (endpoint !== null) return await atSite(io, plan, endpoint, action, options)
+  return await (action === 'finish' ? finish(io, wallet, plan, options) : abandon(plan))
 }
 
 /** The identity that is replaced, or is to be. The new one has its name too, so that the name alone would be both. */
