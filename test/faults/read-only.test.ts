@@ -53,7 +53,7 @@ described('where the file system is read-only', () => {
     const authority = { subject: [...subject], dangerouslyUnencrypted: true }
     await createAuthorityDirectory(at('ca'), authority)
     const pair = await generateSelfSignedCertificate({ hostname: 'example.org' })
-    const paths = { certificatePath: at('cert.pem'), privateKeyPath: at('key.pem'), overwrite: true }
+    const paths = { certFile: at('cert.pem'), keyFile: at('key.pem'), overwrite: true }
     await saveCertificateFiles(pair, paths)
     const pins = TofuStore.inMemory()
     disk.readOnly(true)
