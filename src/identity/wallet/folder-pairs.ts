@@ -74,7 +74,7 @@ export async function readPairs(
         const former = await readFormer(directory, id, listing, problems)
         pairs.set(id, pairOf(id, certificates, former, folder === DELETED))
       } catch (error) {
-        if (!(error instanceof TlacacocaError) || isExhausted(error) || (isMissing(error) && !mayBeGone)) throw error
+        if (!(error instanceof TlacacocaError) || isElsewhere(error) || (isMissing(error) && !mayBeGone)) throw error
         problems.push({ path, message: error.message })
       }
     }
@@ -108,12 +108,15 @@ export function isMissing(error: unknown): boolean {
   return error instanceof FileError && error.code === 'ERR_TLACACOCA_FILE_NOT_FOUND'
 }
 
-/** Whether a file could not be read for want of something that has nothing to do with it. Then nothing is wrong with it. */
-function isExhausted(error: TlacacocaError): boolean {
-  return error instanceof FileError && EXHAUSTED.has(codeOf(error.cause))
+/**
+ * Whether a file could not be read for a reason that need not lie in it: no descriptors, a disk that does not answer. It is
+ * no half of a pair then, nor damaged, and the identity must not seem to be missing.
+ */
+function isElsewhere(error: TlacacocaError): boolean {
+  return error instanceof FileError && error.cause !== undefined && !OF_THE_FILE.has(codeOf(error.cause))
 }
 
-const EXHAUSTED: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOMEM'])
+const OF_THE_FILE: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EISDIR', 'ELOOP', 'ENOENT'])
 
 function pairOf(
   id: string,
@@ -140,7 +143,7 @@ async function readFormer(
   try {
     return await readCertificates(path)
   } catch (error) {
-    if (!(error instanceof TlacacocaError) || isExhausted(error)) throw error
+    if (!(error instanceof TlacacocaError) || isElsewhere(error)) throw error
     problems.push({ path, message: error.message })
     return []
   }

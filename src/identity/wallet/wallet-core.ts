@@ -105,15 +105,21 @@ export class WalletCore {
     also: (metadata: Metadata) => Metadata = (metadata) => metadata,
   ): Promise<void> {
     const added: string[] = []
+    let stored: Stored
     try {
       for (const { id, certificates, sealed } of additions) {
         // Before it is written: a part of it may be there even if writing fails.
         added.push(id)
         await writer.addPair(id, certificates, sealed)
       }
-      await writer.changeMetadata((metadata) =>
-        also(additions.reduce((result, { id, change }) => withNotes(result, id, change), metadata)),
-      )
+      // Read before the last step. If it were done and could not be read, it would be there and seem to have failed.
+      const { pairs, problems } = await writer.load()
+      let { metadata } = NOTHING
+      await writer.changeMetadata((before) => {
+        metadata = also(additions.reduce((result, { id, change }) => withNotes(result, id, change), before))
+        return metadata
+      })
+      stored = { pairs, problems, metadata }
     } catch (error) {
       await writer.remove(added).catch(() => {})
       throw error
@@ -123,7 +129,7 @@ export class WalletCore {
       if (certificate !== undefined)
         this.#keys.set(id, { of: certificate.publicKeyFingerprint, key: Promise.resolve(sealed.key) })
     }
-    this.#take(home, await writer.load())
+    this.#take(home, stored)
   }
 
   /**
