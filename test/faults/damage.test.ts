@@ -241,7 +241,7 @@ describe('damaged files', () => {
   it('a server goes on with the certificate that it has, and takes the next one that is whole', async () => {
     const folder = await temporaryFolder()
     const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
-    const paths = { certificatePath: certFile, privateKeyPath: keyFile, overwrite: true }
+    const paths = { certFile: certFile, keyFile: keyFile, overwrite: true }
     const pair = await generateSelfSignedCertificate({ hostname: 'example.org' })
     await saveCertificateFiles(pair, paths)
     const context = await createServerContext({ certificates: [{ certFile, keyFile }] })

@@ -175,7 +175,7 @@ describe.each(EXPORTS)('$what', (work) => {
 })
 
 describe('a certificate and its key', () => {
-  const paths = (folder: string) => ({ certificatePath: at(folder, 'cert.pem'), privateKeyPath: at(folder, 'key.pem') })
+  const paths = (folder: string) => ({ certFile: at(folder, 'cert.pem'), keyFile: at(folder, 'key.pem') })
   const work: Work<Record<string, string>> = {
     calls: 14,
     prepare: (folder) => saveCertificateFiles(old, paths(folder)),
@@ -202,7 +202,7 @@ describe('a certificate and its key', () => {
       const kept = temporaries(folder).map((name) => readFileSync(join(folder, name), 'utf8'))
       expect(kept).toContain(old.privateKeyPem)
       expect(kept).toContain(next.certificatePem)
-      const { certificatePath: certFile, privateKeyPath: keyFile } = paths(folder)
+      const { certFile: certFile, keyFile: keyFile } = paths(folder)
       const whole = join(folder, 'whole')
       mkdirSync(whole)
       await saveCertificateFiles(old, paths(whole))
@@ -212,10 +212,10 @@ describe('a certificate and its key', () => {
       cpSync(keyFile, source.keyFile)
       await expect(context.reload()).rejects.toMatchObject({ code: 'ERR_TLACACOCA_KEY_MISMATCH' })
       expect(context.certificates[0]?.certificate.fingerprint).toBe(old.fingerprint)
-      cpSync(paths(folder).certificatePath, source.certFile)
+      cpSync(paths(folder).certFile, source.certFile)
       await saveCertificateFiles(next, {
-        certificatePath: source.certFile,
-        privateKeyPath: source.keyFile,
+        certFile: source.certFile,
+        keyFile: source.keyFile,
         overwrite: true,
       })
       expect((await context.reload()).certificates[0]?.certificate.fingerprint).toBe(next.fingerprint)
