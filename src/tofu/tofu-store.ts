@@ -4,7 +4,7 @@ import { Certificate } from '../certificate/certificate.ts'
 import type { Fingerprint } from '../certificate/fingerprint.ts'
 import type { PeerVerifier } from '../certificate/peer-verifier.ts'
 import { requireBoolean, requireFunction, requireInteger, requireOptions, show } from '../internal/arguments.ts'
-import { type Clock, systemClock } from '../internal/clock.ts'
+import { type Clock, checkedClock } from '../internal/clock.ts'
 import { Endpoint, endpointFrom } from '../names/endpoint.ts'
 import type { Pinnable, TrustOptions } from './changes.ts'
 import * as changes from './changes.ts'
@@ -89,10 +89,9 @@ export class TofuStore {
   /** A store over pins that are kept in any other way. Closing it closes them. */
   constructor(store: PinStore, options: TofuOptions = {}) {
     requireOptions('options', options, TOFU_FIELDS)
-    if (options.clock !== undefined) requireFunction('clock', options.clock)
     if (options.onEvent !== undefined) requireFunction('onEvent', options.onEvent)
     this.#store = store
-    this.#clock = options.clock ?? systemClock
+    this.#clock = checkedClock(options.clock)
     this.#policy = checkedPolicy(options.policy)
     this.#onEvent = options.onEvent
   }

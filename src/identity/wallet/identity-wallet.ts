@@ -7,7 +7,7 @@
 import { KeyedChain } from '../../certificate/keyed-chain.ts'
 import { IdentityError } from '../../errors.ts'
 import { requireInteger, requireOneOf, requireOptions, requireString, show } from '../../internal/arguments.ts'
-import type { Clock } from '../../internal/clock.ts'
+import { type Clock, checkedClock } from '../../internal/clock.ts'
 import type { Endpoint } from '../../names/endpoint.ts'
 import type { ClientIdentityTexts } from '../../tls/identity.ts'
 import type { ClientCertificateStore } from '../../tls/sans-io/client-certificate-store.ts'
@@ -40,7 +40,7 @@ import { MAX_NAME, MAX_NOTES, requireText } from './texts.ts'
 import { WalletCertificateStore } from './wallet-certificate-store.ts'
 import { newId, WalletCore } from './wallet-core.ts'
 import { WalletFolder } from './wallet-folder.ts'
-import { readClock, readWalletOptions, type WalletOptions } from './wallet-options.ts'
+import { readWalletOptions, type WalletOptions } from './wallet-options.ts'
 
 /** What a new identity is to be. All of it is optional. */
 export interface NewIdentityOptions {
@@ -133,7 +133,7 @@ export class IdentityWallet {
   /** A wallet that is gone when it is closed. */
   static async inMemory(options: { readonly clock?: Clock } = {}): Promise<IdentityWallet> {
     requireOptions('options', options, ['clock'])
-    return new IdentityWallet(await WalletCore.start(new MemoryStorage(false), readClock(options.clock)))
+    return new IdentityWallet(await WalletCore.start(new MemoryStorage(false), checkedClock(options.clock)))
   }
 
   /** The folder; null for a wallet in memory. */

@@ -4,8 +4,8 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { type Passphrase, requirePassphrase } from '../../certificate/passphrase.ts'
 import { appDataFolder } from '../../internal/app-data-folder.ts'
-import { requireFunction, requireInteger, requireOptions, requireString } from '../../internal/arguments.ts'
-import { type Clock, systemClock } from '../../internal/clock.ts'
+import { requireInteger, requireOptions, requireString } from '../../internal/arguments.ts'
+import { type Clock, checkedClock } from '../../internal/clock.ts'
 
 /** Where a wallet is, and how it is opened. */
 export interface WalletOptions {
@@ -47,18 +47,8 @@ export function readWalletOptions(options: WalletOptions): WalletSettings {
   return {
     directory: folderOf(directory, appName),
     passphrase: options.passphrase,
-    clock: readClock(clock),
+    clock: checkedClock(clock),
     lockTimeoutMs,
-  }
-}
-
-export function readClock(clock: Clock | undefined): Clock {
-  if (clock === undefined) return systemClock
-  requireFunction('clock', clock)
-  return () => {
-    const now = clock()
-    if (!Number.isFinite(now)) throw new RangeError(`"clock" expected to give a time, got ${now}`)
-    return now
   }
 }
 
