@@ -93,7 +93,7 @@ describe('the certificate of a server', () => {
   async function serving() {
     const folder = join(await temporaryFolder(), 'tls')
     const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
-    const paths = { certificatePath: certFile, privateKeyPath: keyFile, overwrite: true }
+    const paths = { certFile: certFile, keyFile: keyFile, overwrite: true }
     const first = await generateSelfSignedCertificate({ hostname: 'example.org' })
     await saveCertificateFiles(first, paths)
     const context = await createServerContext({ certificates: [{ certFile, keyFile }] })
