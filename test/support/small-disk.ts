@@ -9,13 +9,12 @@ import { temporaryFolder } from './temporary-folder.ts'
 let refusal: string | null | undefined
 
 /**
- * Whether this process may mount a file system; if not, a line says what is not tested. In continuous integration that is
- * an error, as for programs that are not installed.
+ * Whether this process may mount a file system; if not, a line says what is not tested. Also in continuous integration,
+ * since this is a right, and nothing that could be installed: many containers do not give it.
  */
 export function mayMount(): boolean {
   refusal ??= tryToMount()
   if (refusal === '') return true
-  if (process.env.CI === 'true') throw new Error(`no file system can be mounted: ${refusal}`)
   console.warn(`not tested on a disk that is really full or read-only: ${refusal}`)
   return false
 }
