@@ -1,23 +1,39 @@
-// Paired measurement. Contenders take turns in short rounds within one process, so that what disturbs the machine
-// disturbs all of them; what counts is the median of the ratios within each round. Absolute times are shown for scale.
+// What is measured, and the arithmetic of it. What counts is the median of the ratios within each round, as whatever
+// disturbs the machine then disturbs all contenders; absolute times are shown for scale. `contest.ts` runs the rounds.
 
-/** Does one operation and gives its answer, which is compared between contenders before anything is timed. */
-export type Operation = () => unknown | Promise<unknown>
+/** Does one operation and gives its answer. As a method, so that pairs over all kinds of inputs can be in one list. */
+type Bivariant<Input> = { run(input: Input): unknown }
+export type Operation<Input = unknown> = Bivariant<Input>['run']
 
-export interface Pair {
-  readonly name: string
+export interface Pair<Input = unknown> {
   /** What we want to be at most, as a multiple of the floor. */
-  readonly goal: number
+  readonly goal: number | null
   /** How many of what the name says one run does; figures are for one of them. Default: 1. */
   readonly per?: number
+  /** What operations are given, made anew outside the time that is taken: fresh texts, as from a socket. */
+  readonly inputs?: (count: number) => readonly Input[]
   /** The least code that could do the same work. */
-  readonly floor: Operation
-  readonly ours: Operation
+  readonly floor: Operation<Input>
+  readonly ours: Operation<Input>
   /** What somebody would take instead. */
-  readonly peers?: Readonly<Record<string, Operation>>
-  /** Whether the contenders answer the same. Default: by `Object.is`. Null where answers differ by nature. */
-  readonly same?: ((a: unknown, b: unknown) => boolean) | null
+  readonly peers?: Readonly<Record<string, Operation<Input>>>
+  /** False where answers differ by nature. Otherwise all contenders must answer the same. */
+  readonly compared?: boolean
   readonly close?: () => unknown
+}
+
+/** A pair that is made by whoever measures it: in each process anew. */
+export interface PairSource {
+  readonly name: string
+  /** Done once, in the process that directs the others. */
+  readonly prepare?: () => Promise<Prepared>
+  readonly make: (prepared: string) => Pair | Promise<Pair>
+}
+
+/** What all contenders share, such as a file, by a text that is given to `make`. */
+export interface Prepared {
+  readonly given: string
+  close(): unknown
 }
 
 export interface Result {
@@ -30,57 +46,89 @@ export interface Result {
   readonly goal: number | null
 }
 
-const ROUNDS = 9
-const ROUND_MS = 60
+/** How many rounds, and how long each of them is. */
+export interface Length {
+  readonly rounds: number
+  readonly roundMs: number
+}
 
-export async function measure(pair: Pair): Promise<Result[]> {
-  const contenders = Object.entries({ floor: pair.floor, ours: pair.ours, ...pair.peers })
-  if (pair.same !== null) {
-    const same = pair.same ?? Object.is
-    const expected = await pair.floor()
-    for (const [name, run] of contenders) {
-      const answer = await run()
-      if (!same(expected, answer)) throw new Error(`${pair.name}: ${name} answers ${answer}, the floor ${expected}`)
+export const FULL: Length = { rounds: 9, roundMs: 60 }
+export const QUICK: Length = { rounds: 3, roundMs: 10 }
+
+/** More inputs than this are not made at once, so that they stay in the processor's cache as a request would. */
+const BATCH = 8192
+const COMPARED = 64
+
+/** One contender of a pair, as it is run. */
+export class Contender {
+  readonly #run: Operation
+  readonly #inputs: (count: number) => readonly unknown[]
+
+  constructor(pair: Pair, name: string) {
+    const run = operationsOf(pair)[name]
+    if (run === undefined) throw new Error(`there is no contender ${name}`)
+    this.#run = run
+    this.#inputs = pair.inputs ?? ((count) => Array.from({ length: count }))
+  }
+
+  /** What it answers to the first questions, which are the same for each. */
+  async answers(): Promise<unknown[]> {
+    const answers: unknown[] = []
+    for (const input of this.#inputs(COMPARED)) answers.push(await this.#run(input))
+    return answers
+  }
+
+  /** How often to run so that a round takes its time. Running it meanwhile also warms it up. */
+  async countFor(roundMs: number): Promise<number> {
+    let count = 1
+    for (;;) {
+      const total = (await this.time(count)) * count
+      if (total > roundMs * 1e6 || count >= 2 ** 22) return count
+      count *= total < (roundMs * 1e6) / 8 ? 4 : 2
     }
   }
-  const counts = new Map<string, number>()
-  for (const [name, run] of contenders) counts.set(name, await countFor(run))
-  const rounds: Map<string, number>[] = []
-  for (let round = 0; round < ROUNDS; round++) {
-    const times = new Map<string, number>()
-    for (const [name, run] of contenders) times.set(name, await timeOf(run, counts.get(name) ?? 1))
-    rounds.push(times)
+
+  /** Nanoseconds for each run. Only what is a promise is awaited. */
+  async time(count: number): Promise<number> {
+    let spent = 0n
+    for (let left = count; left > 0; left -= BATCH) {
+      const inputs = this.#inputs(Math.min(BATCH, left))
+      const start = process.hrtime.bigint()
+      for (const input of inputs) {
+        const answer = this.#run(input)
+        if (answer instanceof Promise) await answer
+      }
+      spent += process.hrtime.bigint() - start
+    }
+    return Number(spent) / count
   }
-  const timesOf = (name: string): number[] => rounds.map((times) => times.get(name) ?? Number.NaN)
+}
+
+export function operationsOf({ floor, ours, peers }: Pair): Readonly<Record<string, Operation>> {
+  return { floor, ours, ...peers }
+}
+
+/** @param rounds - Of each round, the time of each contender. */
+export function resultsOf(
+  name: string,
+  { goal, per = 1 }: Pick<Pair, 'goal' | 'per'>,
+  rounds: readonly ReadonlyMap<string, number>[],
+): Result[] {
+  const timesOf = (contender: string): number[] => rounds.map((times) => times.get(contender) ?? Number.NaN)
   const floors = timesOf('floor')
-  return contenders.map(([contender]) => ({
-    name: pair.name,
+  return [...(rounds[0]?.keys() ?? [])].map((contender) => ({
+    name,
     contender,
-    amount: median(timesOf(contender)) / (pair.per ?? 1),
+    amount: median(timesOf(contender)) / per,
     unit: 'ns',
     ratioToFloor: median(timesOf(contender).map((time, round) => time / (floors[round] ?? Number.NaN))),
-    goal: contender === 'ours' ? pair.goal : null,
+    goal: contender === 'ours' ? goal : null,
   }))
 }
 
-/** How often to run an operation so that a round takes its time; running it meanwhile also warms it up. */
-async function countFor(run: Operation): Promise<number> {
-  let count = 1
-  for (;;) {
-    const total = (await timeOf(run, count)) * count
-    if (total > ROUND_MS * 1e6 || count >= 2 ** 22) return count
-    count *= total < (ROUND_MS * 1e6) / 8 ? 4 : 2
-  }
-}
-
-/** Nanoseconds for each run. Only what is a promise is awaited. */
-async function timeOf(run: Operation, count: number): Promise<number> {
-  const start = process.hrtime.bigint()
-  for (let i = 0; i < count; i++) {
-    const answer = run()
-    if (answer instanceof Promise) await answer
-  }
-  return Number(process.hrtime.bigint() - start) / count
+/** The contenders in a turn that changes from round to round, so that each comes after each of the others as often. */
+export function inTurn<Item>(items: readonly Item[], round: number): Item[] {
+  return items.map((_, index) => items[(index + round) % items.length] as Item)
 }
 
 export function median(values: readonly number[]): number {

@@ -1,91 +1,93 @@
 // Measures each pair, prints a table, and says where a goal is missed.
 //
-//   npm run bench                              all of them, about ten minutes
-//   npm run bench -- tofu                      those whose group has this in its name
+//   npm run bench                              all of them, about a quarter of an hour
+//   npm run bench -- tofu                      those whose group has this in its name; `all` is every group
 //   npm run bench -- tls createSecureServer    of these, the pairs that have this in theirs
-//   npm run bench -- tofu --json
+//   npm run bench -- all --json out.json       also writes the figures and the facts of the machine
+//   npm run bench -- all --markdown            prints a table for docs/explanation/performance.md
+//   npm run bench -- all --quick               few and short rounds, to see that it runs
 //
-// A pair is called as it is printed. The groups tls-memory, rate-limits and tofu-files take no second word.
-import { availableParallelism, cpus } from 'node:os'
-import { measure, type Pair, type Result } from './measure.ts'
-import { accessBudgets, accessPairs } from './pairs/access-control.ts'
-import { authorityPairs } from './pairs/authority.ts'
-import { certificatePairs } from './pairs/certificates.ts'
-import { connectionPairs } from './pairs/connections.ts'
-import { middlewarePairs } from './pairs/middleware.ts'
+// Contenders are in processes of their own (contest.ts), but for some groups, which take no second word:
+// `access-control-budgets`, `tofu-files`, `tls-memory` and `cold-start` start processes themselves; `rate-limits` keeps to
+// one so that its contenders get the same requests; `postgres` and `redis-together` wait for a server, not for code. Those
+// of `tls` only direct two processes.
+
+import { writeFileSync } from 'node:fs'
+import { availableParallelism, cpus, loadavg } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { isPinned, measureHere, openContest } from './contest.ts'
+import { FULL, type PairSource, QUICK, type Result } from './measure.ts'
+import { accessBudgets } from './pairs/access-control.ts'
+import { coldStart } from './pairs/cold-start.ts'
 import { postgres } from './pairs/postgres.ts'
 import { rateLimits } from './pairs/rate-limits.ts'
-import { redisPairs } from './pairs/redis.ts'
-import { tlsPairs } from './pairs/tls-duplex.ts'
+import { redisTogether } from './pairs/redis.ts'
+import { tlsSources } from './pairs/tls-duplex.ts'
 import { tlsMemory } from './pairs/tls-memory.ts'
-import { tofuPairs } from './pairs/tofu.ts'
 import { tofuFiles } from './pairs/tofu-files.ts'
+import { machineFacts, markdown, table } from './print.ts'
+import { groups } from './sources.ts'
 
-const [wantedGroup = '', wantedPair = ''] = process.argv.slice(2).filter((word) => word !== '--json')
-const asJson = process.argv.includes('--json')
-const groups: Record<string, () => Promise<Result[]>> = {
-  certificates: measured(certificatePairs),
-  tofu: measured(tofuPairs),
-  'tofu-files': () => streamed(tofuFiles()),
-  'access-control': measured(accessPairs),
-  'access-control-budgets': async () => (wantedPair === '' ? printed(accessBudgets()) : []),
-  'rate-limits': () => streamed(rateLimits()),
-  middleware: measured(middlewarePairs),
-  connections: measured(connectionPairs),
-  tls: measured(tlsPairs),
-  authority: measured(authorityPairs),
-  'tls-memory': () => streamed(tlsMemory()),
-  postgres: () => streamed(postgres()),
-  redis: () => streamed(redisPairs()),
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'string' }, markdown: { type: 'boolean' }, quick: { type: 'boolean' } },
+})
+const [group = 'all', wantedPair = ''] = positionals
+const wantedGroup = group === 'all' ? '' : group
+const length = values.quick === true ? QUICK : FULL
+
+const machine = machineFacts({
+  node: process.version,
+  model: cpus()[0]?.model ?? 'unknown',
+  processors: availableParallelism(),
+  load: loadavg(),
+  isPinned,
+})
+console.error(machine)
+
+const all: Result[] = []
+const show = (rows: Result[]): void => {
+  all.push(...rows)
+  if (values.markdown !== true) console.log(table(rows))
 }
 
-const results: Result[] = []
-for (const [group, run] of Object.entries(groups)) {
-  if (group.includes(wantedGroup)) results.push(...(await run()))
+const contest = await openContest(fileURLToPath(new URL('sources.ts', import.meta.url)))
+try {
+  for (const [name, sources] of Object.entries(groups)) {
+    if (name.includes(wantedGroup)) await each(sources, (source) => contest.measure(source, length))
+  }
+} finally {
+  contest.close()
 }
 
-if (asJson) console.log(JSON.stringify(results, null, 2))
-else console.log(`\nNode ${process.version}, ${availableParallelism()} x ${cpus()[0]?.model}`)
-
-function measured(makePairs: () => Pair[] | Promise<Pair[]>): () => Promise<Result[]> {
-  return async () => {
-    const pairs = await makePairs()
-    const rows: Result[] = []
-    try {
-      for (const pair of pairs) if (pair.name.includes(wantedPair)) rows.push(...printed(await measure(pair)))
-    } finally {
-      for (const pair of pairs) await pair.close?.()
-    }
-    return rows
+if ('tls'.includes(wantedGroup)) {
+  const { sources, close } = await tlsSources()
+  try {
+    await each(sources, (source) => measureHere(source, length))
+  } finally {
+    close()
   }
 }
 
-/** Of what measures itself, there is all or nothing. */
-async function streamed(groups: AsyncIterable<Result[]>): Promise<Result[]> {
-  const all: Result[] = []
-  if (wantedPair !== '') return all
-  for await (const rows of groups) all.push(...printed(rows))
-  return all
+const streams: Record<string, () => Iterable<Result[]> | AsyncIterable<Result[]>> = {
+  'access-control-budgets': () => [accessBudgets()],
+  'rate-limits': rateLimits,
+  'tofu-files': tofuFiles,
+  'cold-start': coldStart,
+  'tls-memory': tlsMemory,
+  postgres,
+  'redis-together': redisTogether,
+}
+for (const [name, rows] of Object.entries(streams)) {
+  if (wantedPair === '' && name.includes(wantedGroup)) for await (const some of rows()) show(some)
 }
 
-function printed(rows: Result[]): Result[] {
-  if (!asJson) for (const row of rows) print(row)
-  return rows
+if (values.markdown === true) console.log(`${machine}\n\n${markdown(all)}`)
+if (values.json !== undefined) {
+  writeFileSync(values.json, `${JSON.stringify({ machine, loadAfter: loadavg(), results: all }, null, 2)}\n`)
 }
 
-function print({ name, contender, amount, unit, ratioToFloor, goal }: Result): void {
-  const shown = unit === 'bytes' ? inBytes(amount) : inSeconds(amount)
-  const verdict = goal === null ? '' : ` goal ${Number(goal.toFixed(2))} ${ratioToFloor <= goal ? 'met' : 'MISSED'}`
-  if (contender === 'floor') console.log(`\n${name}`)
-  console.log(
-    `  ${contender.padEnd(44)} ${shown.padStart(10)}  ${ratioToFloor.toFixed(2).padStart(6)} x floor${verdict}`,
-  )
-}
-
-function inSeconds(nanoseconds: number): string {
-  return nanoseconds < 10_000 ? `${nanoseconds.toFixed(0)} ns` : `${(nanoseconds / 1000).toFixed(0)} us`
-}
-
-function inBytes(bytes: number): string {
-  return bytes < 1_000_000 ? `${(bytes / 1000).toFixed(1)} KB` : `${(bytes / 1_000_000).toFixed(1)} MB`
+async function each(sources: readonly PairSource[], run: (source: PairSource) => Promise<Result[]>): Promise<void> {
+  for (const source of sources) if (source.name.includes(wantedPair)) show(await run(source))
 }

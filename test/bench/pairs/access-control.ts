@@ -5,7 +5,7 @@ import { BlockList } from 'node:net'
 import { AccessControl, parseClientAddress } from 'tlacacoca/middleware'
 import { AddressTable } from '../../../src/middleware/address-table.ts'
 import { readIPv4 } from '../../../src/names/ip-literal.ts'
-import type { Pair, Result } from '../measure.ts'
+import type { Pair, PairSource, Result } from '../measure.ts'
 import { loadPeer } from '../peers.ts'
 
 /** Numbers that look random and are the same in every run. */
@@ -48,13 +48,14 @@ function rulesOf(size: number): Rules {
   }
 }
 
-/** A new text each time, as from a socket, and not one that the engine has hashed before. */
-function picker(texts: readonly string[]): () => string {
+/** New texts each time, as from a socket, and not ones that the engine has hashed before. */
+function fresh(texts: readonly string[]): (count: number) => string[] {
   let next = 0
-  return () => {
-    next = (next + 1) % texts.length
-    return `${texts[next]} `.trimEnd()
-  }
+  return (count) =>
+    Array.from({ length: count }, () => {
+      next = (next + 1) % texts.length
+      return Buffer.from(texts[next] ?? '', 'latin1').toString('latin1')
+    })
 }
 
 /** As much of ipaddr.js as is used here. */
@@ -68,17 +69,16 @@ interface IpaddrAddress {
   match(range: [IpaddrAddress, number]): boolean
 }
 
-export function accessPairs(): Pair[] {
-  const ipaddr = loadPeer<IpaddrJs>('ipaddr.js')
-  return [10, 1000, 100_000, 1_000_000].flatMap((size) => {
-    const rules = rulesOf(size)
-    const access = new AccessControl({ denyList: rules.texts })
-    return [ipv4Pair(size, rules, access, ipaddr), ipv6Pair(size, rules, access)]
-  })
-}
+export const accessSources: readonly PairSource[] = [10, 1000, 100_000, 1_000_000].flatMap((size) => [
+  { name: `access control, ${size} rules, IPv4`, make: () => ipv4Pair(size) },
+  { name: `access control, ${size} rules, IPv6`, make: () => ipv6Pair(size) },
+])
 
 /** The least code for it: the text read strictly, as a number, and sorted ranges found by an index and a binary search. */
-function ipv4Pair(size: number, rules: Rules, access: AccessControl, ipaddr: IpaddrJs | null): Pair {
+function ipv4Pair(size: number): Pair<string> {
+  const ipaddr = loadPeer<IpaddrJs>('ipaddr.js')
+  const rules = rulesOf(size)
+  const access = new AccessControl({ denyList: rules.texts })
   const random = numbers(0x6c078965)
   const starts = Uint32Array.from(new Set(rules.ipv4)).sort()
   const index = new Uint32Array(2 ** 16 + 1)
@@ -86,7 +86,7 @@ function ipv4Pair(size: number, rules: Rules, access: AccessControl, ipaddr: Ipa
     while (at < starts.length && (starts[at] as number) >>> 16 < prefix) at++
     index[prefix] = at
   }
-  const pick = picker(
+  const inputs = fresh(
     Array.from({ length: 1024 }, (_, i) => {
       const hit = (rules.ipv4[i % rules.ipv4.length] ?? 0) + (random.next().value & 0xff)
       return dotted(i % 2 === 0 ? hit : random.next().value)
@@ -98,10 +98,10 @@ function ipv4Pair(size: number, rules: Rules, access: AccessControl, ipaddr: Ipa
   const parsed =
     ipaddr === null || size > 100_000 ? null : rules.ipv4.map((start) => ipaddr.parseCIDR(`${dotted(start)}/24`))
   return {
-    name: `access control, ${size} rules, IPv4`,
     goal: 1.15,
-    floor: () => {
-      const address = read(pick())
+    inputs,
+    floor: (text) => {
+      const address = read(text)
       let low = (index[address >>> 16] as number) - 1
       let high = (index[(address >>> 16) + 1] as number) - 1
       while (low < high) {
@@ -111,49 +111,50 @@ function ipv4Pair(size: number, rules: Rules, access: AccessControl, ipaddr: Ipa
       }
       return low < 0 || address - (starts[low] as number) > 0xff
     },
-    ours: () => access.opened(parseClientAddress(pick())).accept,
+    ours: (text) => access.opened(parseClientAddress(text)).accept,
     peers: {
-      'net.BlockList': () => !block.check(pick(), 'ipv4'),
+      'net.BlockList': (text) => !block.check(text, 'ipv4'),
       ...(size > 100_000
         ? {}
         : {
-            'a list, rule by rule': () => {
-              const address = read(pick())
+            'a list, rule by rule': (text: string) => {
+              const address = read(text)
               return !masks.some(({ start, mask }) => ((address ^ start) & mask) === 0)
             },
           }),
       ...(parsed === null || ipaddr === null
         ? {}
         : {
-            'ipaddr.js': () => {
-              const address = ipaddr.process(pick())
+            'ipaddr.js': (text: string) => {
+              const address = ipaddr.process(text)
               return !parsed.some((range) => address.kind() === range[0].kind() && address.match(range))
             },
           }),
     },
-    same: null,
   }
 }
 
 /** The same for IPv6; here the floor reads the text as we do, since no short code reads it right. */
-function ipv6Pair(size: number, rules: Rules, access: AccessControl): Pair {
+function ipv6Pair(size: number): Pair<string> {
+  const rules = rulesOf(size)
+  const access = new AccessControl({ denyList: rules.texts })
   const random = numbers(0x6c078965)
   const sorted = rules.ipv6
     .map(([w0, w1], i) => ({ w0, w1, mask: -1 << Math.max(0, 16 - (i % 17)) }))
     .sort((a, b) => a.w0 - b.w0 || a.w1 - b.w1)
   const starts = Uint32Array.from(sorted.flatMap(({ w0, w1 }) => [w0, w1]))
   const masks = Int32Array.from(sorted, ({ mask }) => mask)
-  const pick = picker(
+  const inputs = fresh(
     Array.from({ length: 1024 }, (_, i) => {
       const [w0, w1] = rules.ipv6[i % rules.ipv6.length] ?? [0, 0]
       return i % 2 === 0 ? `${hex(w0)}:${hex(w1)}::1` : `${hex(random.next().value >>> 3)}::${hex(random.next().value)}`
     }),
   )
   return {
-    name: `access control, ${size} rules, IPv6`,
     goal: 1.15,
-    floor: () => {
-      const { w0, w1 } = parseClientAddress(pick())
+    inputs,
+    floor: (text) => {
+      const { w0, w1 } = parseClientAddress(text)
       let [low, high] = [-1, masks.length - 1]
       while (low < high) {
         const middle = (low + high + 1) >>> 1
@@ -164,8 +165,7 @@ function ipv6Pair(size: number, rules: Rules, access: AccessControl): Pair {
       if (low < 0 || starts[low * 2] !== w0) return true
       return (((starts[low * 2 + 1] as number) ^ w1) & (masks[low] as number)) !== 0
     },
-    ours: () => access.opened(parseClientAddress(pick())).accept,
-    same: null,
+    ours: (text) => access.opened(parseClientAddress(text)).accept,
   }
 }
 

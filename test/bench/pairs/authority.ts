@@ -2,7 +2,7 @@
 // floor is the cryptography in it: a stranger's key has to be imported, one signature verified, and one made.
 
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign, verify } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -15,7 +15,8 @@ import { CertificateRequest } from '../../../src/certificate/certificate-request
 import { createCertificateRequest } from '../../../src/certificate/certificate-request-create.ts'
 import { generateSelfSignedCertificate } from '../../../src/certificate/generate.ts'
 import { signerFor } from '../../../src/certificate/signing.ts'
-import type { Operation, Pair } from '../measure.ts'
+import type { Operation, Pair, PairSource } from '../measure.ts'
+import { haveOpenssl, havePython, PythonLoop, runOpenssl } from '../programs.ts'
 
 type Key = 'P-256' | 'RSA-2048'
 
@@ -24,26 +25,30 @@ interface Authority {
   readonly privateKey: KeyObject
 }
 
-export async function authorityPairs(): Promise<Pair[]> {
-  const pairs: Pair[] = []
-  for (const key of ['P-256', 'RSA-2048'] as const) {
-    pairs.push(await signingPair(key), await wholePair(key, 'none'), await wholePair(key, 'SQLite'))
-  }
-  return pairs
-}
+export const authoritySources: readonly PairSource[] = (['P-256', 'RSA-2048'] as const).flatMap((key) => [
+  { name: `request and certificate, ${key}`, make: () => signingPair(key) },
+  { name: `authority.sign, ${key}, store none`, make: () => wholePair(key, 'none') },
+  { name: `authority.sign, ${key}, store SQLite`, make: () => wholePair(key, 'SQLite') },
+])
 
 async function signingPair(key: Key): Promise<Pair> {
   const made = await generateSelfSignedCertificate({ hostname: 'ca.example.org', isCA: true, key })
   const authority = { certificate: made.certificate, privateKey: createPrivateKey(made.privateKeyPem) }
   const { request } = await createCertificateRequest({ key, subject: [['CN', 'Ana']] })
   return {
-    name: `request and certificate, ${key}`,
     goal: 3,
     floor: cryptographyAlone(request, authority),
     ours: await ours(request, authority),
-    peers: { '@peculiar/x509': await byPeculiar(request, authority, key) },
+    peers: {
+      '@peculiar/x509': await byPeculiar(request, authority, key),
+      ...byOpenssl(request, authority),
+      ...byPython(request, authority),
+    },
+    close: () => {
+      for (const stop of stops) stop()
+    },
     // Serial numbers and signatures are random, and the floor makes no certificate at all.
-    same: null,
+    compared: false,
   }
 }
 
@@ -64,16 +69,15 @@ async function wholePair(key: Key, store: 'none' | 'SQLite'): Promise<Pair> {
   const bare = store === 'none' ? null : twoCommits(join(folder, 'bare.db'), certificate.der)
   const der = request.der
   return {
-    name: `authority.sign, ${key}, store ${store}`,
     goal: 3,
     async floor() {
       bare?.begin()
-      await cryptography()
+      await cryptography(null)
       bare?.complete()
     },
     // With a name of the caller's it is another certificate each time, and not the last one once more.
     ours: async () => (await authority.sign({ request: der, subject: [['CN', 'Ana']] })).certificatePem,
-    same: null,
+    compared: false,
     async close() {
       await authority.close()
       bare?.close()
@@ -191,3 +195,71 @@ async function byPeculiar(
     return issued.rawData
   }
 }
+
+const stops: (() => void)[] = []
+
+/** A process for each certificate. */
+function byOpenssl(request: CertificateRequest, { certificate, privateKey }: Authority): Record<string, Operation> {
+  if (!haveOpenssl) return {}
+  const folder = mkdtempSync(join(tmpdir(), 'tlacacoca-bench-'))
+  stops.push(() => rmSync(folder, { recursive: true, force: true }))
+  const [csr, ca, key] = ['request.pem', 'ca.pem', 'ca.key'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ]
+  writeFileSync(csr, request.toPem())
+  writeFileSync(ca, certificate.toPem())
+  writeFileSync(key, privateKey.export({ format: 'pem', type: 'pkcs8' }), { mode: 0o600 })
+  return {
+    'an openssl process': () => runOpenssl(['x509', '-req', '-in', csr, '-CA', ca, '-CAkey', key, '-days', '90']),
+  }
+}
+
+/** The package `cryptography`, in a process that stays. */
+function byPython(request: CertificateRequest, { certificate, privateKey }: Authority): Record<string, Operation> {
+  if (!havePython) return {}
+  let loop: PythonLoop | null = null
+  return {
+    'cryptography of Python': () => {
+      if (loop === null) {
+        loop = new PythonLoop(PYTHON, [
+          request.toPem(),
+          certificate.toPem(),
+          privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
+        ])
+        stops.push(() => loop?.stop())
+      }
+      return loop.once()
+    },
+  }
+}
+
+const PYTHON = `
+import datetime
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+pem = inputs[0].encode()
+ca = x509.load_pem_x509_certificate(inputs[1].encode())
+key = serialization.load_pem_private_key(inputs[2].encode(), None)
+
+def once():
+    request = x509.load_pem_x509_csr(pem)
+    if not request.is_signature_valid:
+        raise ValueError('the request does not verify')
+    now = datetime.datetime.now(datetime.timezone.utc)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(request.subject).issuer_name(ca.subject).public_key(request.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(minutes=5)).not_valid_after(now + datetime.timedelta(days=90))
+        .add_extension(x509.BasicConstraints(False, None), True)
+        .add_extension(x509.KeyUsage(True, False, False, False, False, False, False, False, False), True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(request.public_key()), False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.public_key()), False)
+    )
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+`

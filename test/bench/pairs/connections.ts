@@ -11,12 +11,20 @@ import {
   generateSelfSignedCertificate,
   pins,
 } from 'tlacacoca'
-import type { Pair } from '../measure.ts'
+import type { Pair, PairSource } from '../measure.ts'
 
 const ANSWER = '20 text/gemini\r\nhello\n'
 
+const OURS = 'a request to createServer, against node:tls (same client)'
+const CONNECT = 'a request by connect, against tls.connect (same server)'
+
+export const connectionSources: readonly PairSource[] = [
+  { name: OURS, make: async () => (await connectionPairs()).server },
+  { name: CONNECT, make: async () => (await connectionPairs()).client },
+]
+
 /** A request over TLS with a client certificate, whole: connection, handshake, question, answer, end. */
-export async function connectionPairs(): Promise<Pair[]> {
+async function connectionPairs(): Promise<{ server: Pair; client: Pair }> {
   const site = await generateSelfSignedCertificate({ hostname: 'localhost' })
   const me = await generateSelfSignedCertificate({ usage: 'client', commonName: 'ana' })
   const cert = site.certificatePem
@@ -55,22 +63,12 @@ export async function connectionPairs(): Promise<Pair[]> {
     stream.write('gemini://localhost/\r\n')
     return text(stream)
   }
-  return [
-    {
-      name: 'a request to createServer, against node:tls (same client)',
-      goal: 0.8,
-      floor: () => askBare(barePort),
-      ours: () => askBare(port),
-    },
-    {
-      name: 'a request by connect, against tls.connect (same server)',
-      goal: 1.1,
-      floor: () => askBare(port),
-      ours: () => askOurs(port),
-      close: async () => {
-        bare.close()
-        await server.close()
-      },
-    },
-  ]
+  const close = async () => {
+    bare.close()
+    await server.close()
+  }
+  return {
+    server: { goal: 0.8, floor: () => askBare(barePort), ours: () => askBare(port), close },
+    client: { goal: 1.1, floor: () => askBare(port), ours: () => askOurs(port), close },
+  }
 }

@@ -12,7 +12,7 @@ import { BUCKET_SCRIPT } from '../../../src/redis/bucket-script.ts'
 import type { HammerReport } from '../../redis/hammer-child.ts'
 import { haveRedis, RedisServer } from '../../redis/redis-server.ts'
 import { startChild } from '../../support/run-child.ts'
-import { measure, median, type Result } from '../measure.ts'
+import { median, type Pair, type PairSource, type Result } from '../measure.ts'
 
 // A hash, a timer and two promises, beside what the client itself does for a command.
 const GOAL = 1.4
@@ -21,33 +21,41 @@ const PROCESSES = [1, 2, 4, 8]
 const QUESTIONS = 20_000
 const AT_A_TIME = 32
 
-export async function* redisPairs(): AsyncGenerator<Result[]> {
+export async function* redisTogether(): AsyncGenerator<Result[]> {
   if (!haveRedis) return
   const server = await new RedisServer().start()
   try {
-    yield await oneAfterAnother(server)
     for (const processes of PROCESSES) yield await together(server, processes)
   } finally {
     await server.remove()
   }
 }
 
-async function oneAfterAnother(server: RedisServer): Promise<Result[]> {
-  const client = createClient({ socket: { path: server.path, tls: false } })
+export const redisSources: readonly PairSource[] = haveRedis
+  ? [
+      {
+        name: 'a shared limit in Redis, one question after another',
+        async prepare() {
+          const server = await new RedisServer().start()
+          return { given: server.path, close: () => server.remove() }
+        },
+        make: oneAfterAnother,
+      },
+    ]
+  : []
+
+async function oneAfterAnother(path: string): Promise<Pair> {
+  const client = createClient({ socket: { path, tls: false } })
   await client.connect()
-  try {
-    const bucket = { capacity: 1e9, refillPerSecond: 1 }
-    const store = new RedisRateLimitStore(client, { fleetSize: 1, local: null })
-    const command: RedisCommand = (words) => client.sendCommand([...words])
-    const args = ['1000000000/1', '1000000000000', '1000', '1', '1']
-    return await measure({
-      name: 'a shared limit in Redis, one question after another',
-      goal: GOAL,
-      floor: async () => ((await BUCKET_SCRIPT.run(command, 'bare', args)) as number) < 1e12,
-      ours: async () => (await store.consume('ours', bucket, 1)).allowed,
-    })
-  } finally {
-    client.destroy()
+  const bucket = { capacity: 1e9, refillPerSecond: 1 }
+  const store = new RedisRateLimitStore(client, { fleetSize: 1, local: null })
+  const command: RedisCommand = (words) => client.sendCommand([...words])
+  const args = ['1000000000/1', '1000000000000', '1000', '1', '1']
+  return {
+    goal: GOAL,
+    floor: async () => ((await BUCKET_SCRIPT.run(command, 'bare', args)) as number) < 1e12,
+    ours: async () => (await store.consume('ours', bucket, 1)).allowed,
+    close: () => client.destroy(),
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Pair } from '../measure.ts'
+import type { Pair, PairSource } from '../measure.ts'
 import { tlsWorkers, type Worker } from './tls-processes.ts'
 import type { ClientKind, Scenario, ServerKind } from './tls-worker.ts'
 
@@ -11,20 +11,29 @@ const WARM_UP = 1000
 /**
  * TLS over loopback with one end in each of two processes, ours or Node's, against Node's own at both ends. A connection
  * is one from its beginning to a polite end: handshake, one byte, close_notify from both sides. The certificates are
- * P-256.
+ * P-256. The contenders only direct these two processes, and so take turns in the process that directs the rest.
  */
-export async function tlsPairs(): Promise<Pair[]> {
+export async function tlsSources(): Promise<{ sources: PairSource[]; close(): void }> {
   const workers = await tlsWorkers()
   const server = await workers.start()
   const client = await workers.start()
   await warmUp(server, client)
-  const pairs: Pair[] = []
+  const sources: PairSource[] = []
   for (const version of ['TLSv1.3', 'TLSv1.2'] as const) {
     for (const clientCertificate of [false, true]) {
       const scenario = { version, clientCertificate }
       for (const atOnce of [8, 1]) {
-        pairs.push(await clientPair(server, client, scenario, atOnce))
-        pairs.push(await serverPair(server, client, scenario, atOnce))
+        const rest = `${described(scenario)}, ${atOnce} at once`
+        sources.push(
+          {
+            name: `a connection by tlsDuplex, against tls.connect${rest}`,
+            make: () => clientPair(server, client, scenario, atOnce),
+          },
+          {
+            name: `a connection to createSecureServer, against tls.createServer${rest}`,
+            make: () => serverPair(server, client, scenario, atOnce),
+          },
+        )
       }
     }
   }
@@ -32,12 +41,15 @@ export async function tlsPairs(): Promise<Pair[]> {
     const scenario = { version: 'TLSv1.3', clientCertificate } as const
     for (const chunk of [16_384, 1_048_576]) {
       for (const direction of ['up', 'down'] as const) {
-        pairs.push(await bulkPair(server, client, scenario, direction, chunk))
+        const what = `1 MiB ${direction === 'up' ? 'sent' : 'received'} in writes of ${chunk / 1024} KiB by tlsDuplex`
+        sources.push({
+          name: `${what}, against tls.connect${described(scenario)}`,
+          make: () => bulkPair(server, client, scenario, direction, chunk),
+        })
       }
     }
   }
-  const last = pairs.at(-1) as Pair
-  return [...pairs.slice(0, -1), { ...last, close: () => workers.close() }]
+  return { sources, close: () => workers.close() }
 }
 
 /** Code that a program has run a thousand times is not the code that it started with. */
@@ -57,7 +69,6 @@ async function clientPair(server: Worker, client: Worker, scenario: Scenario, at
   const port = await server.ask('listen', 'node:tls', scenario, 'greet')
   const by = (kind: ClientKind) => () => client.ask('visit', { kind, scenario, port, count: CONNECTIONS, atOnce })
   return {
-    name: `a connection by tlsDuplex, against tls.connect${described(scenario)}, ${atOnce} at once`,
     goal: GOAL,
     per: CONNECTIONS,
     floor: by('node:tls'),
@@ -67,7 +78,7 @@ async function clientPair(server: Worker, client: Worker, scenario: Scenario, at
       'tls.connect over a Duplex': by('node:tls over a Duplex'),
       'tls.connect, and a look at the fingerprint': by('node:tls and a look'),
     },
-    same: null,
+    compared: false,
   }
 }
 
@@ -77,7 +88,6 @@ async function serverPair(server: Worker, client: Worker, scenario: Scenario, at
     return () => client.ask('visit', { kind: 'node:tls', scenario, port, count: CONNECTIONS, atOnce })
   }
   return {
-    name: `a connection to createSecureServer, against tls.createServer${described(scenario)}, ${atOnce} at once`,
     goal: GOAL,
     per: CONNECTIONS,
     floor: await to('node:tls'),
@@ -88,7 +98,7 @@ async function serverPair(server: Worker, client: Worker, scenario: Scenario, at
         ? { 'tls.createServer, and a look at the fingerprint': await to('node:tls and a look') }
         : {}),
     },
-    same: null,
+    compared: false,
   }
 }
 
@@ -103,13 +113,12 @@ async function bulkPair(
   const bytes = MEBIBYTES * 2 ** 20
   const by = (kind: ClientKind) => () => client.ask('transfer', { kind, scenario, port, direction, bytes, chunk })
   return {
-    name: `1 MiB ${direction === 'up' ? 'sent' : 'received'} in writes of ${chunk / 1024} KiB by tlsDuplex, against tls.connect${described(scenario)}`,
     goal: GOAL,
     per: MEBIBYTES,
     floor: by('node:tls'),
     ours: by('tlsDuplex'),
     peers: { 'tls.connect over a Duplex': by('node:tls over a Duplex') },
-    same: null,
+    compared: false,
   }
 }
 

@@ -1,10 +1,11 @@
 // A store of so many hosts on the disk, and beside it the least that could answer the same: a table and a prepared look-up.
 
-import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { type Certificate, type Endpoint, parseEndpoint, TofuStore } from 'tlacacoca'
+import { Certificate, type Endpoint, generateSelfSignedCertificate, parseEndpoint, TofuStore } from 'tlacacoca'
+import type { Prepared } from '../measure.ts'
 
 /** How many of the hosts are visited, all over the store. */
 const VISITED = 5000
@@ -14,42 +15,56 @@ export interface Hosts {
   readonly bare: Database.Database
   /** Hosts that are known with all that there is to know, in no order. */
   readonly visited: readonly Endpoint[]
+  /** The one that is pinned for every host. */
+  readonly certificate: Certificate
   close(): Promise<void>
 }
 
-/** Makes both, with a certificate pinned for every host. */
-export async function makeHosts(count: number, certificate: Certificate): Promise<Hosts> {
+/** Makes both on the disk. The text that is given is their folder and their count. */
+export async function prepareHosts(count: number): Promise<Prepared> {
+  const { certificate } = await generateSelfSignedCertificate({ hostname: 'example.org' })
   const folder = mkdtempSync(join(tmpdir(), 'tlacacoca-bench-'))
+  writeFileSync(join(folder, 'certificate.pem'), certificate.toPem())
   const { fingerprint } = certificate
   const bare = new Database(join(folder, 'bare.db'))
   bare.pragma('journal_mode = WAL')
   bare.exec('CREATE TABLE pin(subject TEXT, digest TEXT, seen INTEGER, PRIMARY KEY (subject, digest)) WITHOUT ROWID')
-  const insert = bare.prepare('INSERT INTO pin VALUES (?, ?, 0)')
+  const insert = bare.prepare('INSERT INTO pin VALUES (?, ?, ?)')
+  const now = Date.now()
   bare.transaction(() => {
-    for (let n = 0; n < count; n++) insert.run(subjectOf(n), fingerprint)
+    for (let n = 0; n < count; n++) insert.run(subjectOf(n), fingerprint, now)
   })()
-
+  bare.close()
   const store = await TofuStore.open({ path: join(folder, 'ours.db') })
   const toml = join(folder, 'hosts.toml')
   writeHosts(toml, count, () => fingerprint)
   await store.importToml(toml)
   rmSync(toml)
-  // A prime, so that the steps reach all parts of the store.
-  const visited = Array.from({ length: Math.min(VISITED, count) }, (_, n) =>
-    parseEndpoint(subjectOf((n * 7919 * 31) % count)),
-  )
   // The first visit adds what the file did not know, such as the public key; the later ones are what is measured.
-  for (const endpoint of visited) await store.verify(endpoint, certificate)
+  for (const endpoint of visitedOf(count)) await store.verify(endpoint, certificate)
+  await store.close()
+  return { given: `${count} ${folder}`, close: () => rmSync(folder, { recursive: true, force: true }) }
+}
+
+export async function openHosts(given: string): Promise<Hosts> {
+  const [, count, folder = ''] = /^(\d+) (.*)$/s.exec(given) ?? []
+  const bare = new Database(join(folder, 'bare.db'))
+  const store = await TofuStore.open({ path: join(folder, 'ours.db') })
   return {
     store,
     bare,
-    visited,
+    visited: visitedOf(Number(count)),
+    certificate: Certificate.from(readFileSync(join(folder, 'certificate.pem'))),
     async close() {
       bare.close()
       await store.close()
-      rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** A prime, so that the steps reach all parts of the store. */
+function visitedOf(count: number): Endpoint[] {
+  return Array.from({ length: Math.min(VISITED, count) }, (_, n) => parseEndpoint(subjectOf((n * 7919 * 31) % count)))
 }
 
 /** Writes a file of so many hosts in the layout of an export, and gives its length. */
