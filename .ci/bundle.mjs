@@ -14,6 +14,7 @@ const programs = Object.values(commands).map(withoutFolder)
 const sourceOf = (name) => `${root}src/${name}.ts`
 
 const names = new Map()
+const sizes = new Map()
 
 /** Writes the bundle into a folder. */
 export async function bundle(dir) {
@@ -25,7 +26,11 @@ export async function bundle(dir) {
     transform: { target: 'node20.19' },
     // What is in a common file is exported to the entry points that need it, and they keep their own exports.
     preserveEntrySignatures: 'allow-extension',
-    plugins: [loadLater(root), frontDoor(), { name: 'chunks', buildEnd: assign, renderChunk: inASCII }],
+    plugins: [
+      loadLater(root),
+      frontDoor(),
+      { name: 'chunks', moduleParsed: weigh, buildEnd: assign, renderChunk: inASCII },
+    ],
   })
   await built.write({
     dir,
@@ -77,13 +82,17 @@ function isList(id) {
   return libraries.some((name) => sourceOf(name) === id.replace(/\?copy$/, ''))
 }
 
+function weigh({ id, code }) {
+  sizes.set(id, code.length)
+}
+
 /** Decides where each module goes, once all are known. */
 function assign() {
   const modules = new Map()
   const visit = (id, entry) => {
-    const { code, importedIds } = this.getModuleInfo(id)
+    const { importedIds } = this.getModuleInfo(id)
     const imports = importedIds.filter((to) => to.includes(root))
-    const module = modules.get(id) ?? { id, size: code.length, imports, entries: [] }
+    const module = modules.get(id) ?? { id, size: sizes.get(id), imports, entries: [] }
     if (module.entries.includes(entry)) return
     module.entries.push(entry)
     modules.set(id, module)

@@ -99,7 +99,7 @@ export async function createAuthorityDirectory(
   return Object.freeze({ certificate, chain: Object.freeze([]), privateKey, path, warnings: warnings.list })
 }
 
-export const KEY_KINDS = ['P-256', 'P-384', 'RSA-3072', 'RSA-4096'] as const satisfies readonly AuthorityKeyKind[]
+const KEY_KINDS = ['P-256', 'P-384', 'RSA-3072', 'RSA-4096'] as const satisfies readonly AuthorityKeyKind[]
 const OPTIONS = ['subject', 'validity', 'key', 'passphrase', 'dangerouslyUnencrypted', 'pathLength', 'clock'] as const
 const DEFAULT_YEARS = 10
 // RFC 5280 sets no limit. No chain that anybody follows is as long.

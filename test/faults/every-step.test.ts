@@ -202,7 +202,7 @@ describe('a certificate and its key', () => {
       const kept = temporaries(folder).map((name) => readFileSync(join(folder, name), 'utf8'))
       expect(kept).toContain(old.privateKeyPem)
       expect(kept).toContain(next.certificatePem)
-      const { certFile: certFile, keyFile: keyFile } = paths(folder)
+      const { certFile, keyFile } = paths(folder)
       const whole = join(folder, 'whole')
       mkdirSync(whole)
       await saveCertificateFiles(old, paths(whole))
