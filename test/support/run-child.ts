@@ -85,8 +85,8 @@ export function startChild(script: string, options: ChildOptions = {}): Child {
 
 const bundles = new Map<string, string>()
 
-/** Bundles a script of `test/support`, inside the project so that it finds the packages. */
-function bundle(script: string): string {
+/** Bundles a script of `test/support`, inside the project so that it finds the packages, and says where it is. */
+export function bundle(script: string): string {
   const known = bundles.get(script)
   if (known !== undefined) return known
   const { outputFiles } = buildSync({
