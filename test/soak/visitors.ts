@@ -16,6 +16,9 @@ import { type Place, Visit } from './traffic/visit.ts'
 /** How many visits may be under way: below what the server has places for. */
 const MOST_AT_ONCE = 400
 
+/** How long a visit takes at most, beyond what the server may let it stay. */
+const LONGEST_MS = 60_000
+
 /** What a process of visitors says, each second and at the end. */
 export interface VisitorsReport {
   readonly kind: 'visitors'
@@ -75,7 +78,7 @@ async function visit(kind: Kind): Promise<void> {
   const began = performance.now()
   const one = new Visit(place, nextAddress(kind.group))
   try {
-    await kind.run(one)
+    await withLimit(kind.run(one), (kind.staysMs ?? 0) + LONGEST_MS)
     count.right++
   } catch (error) {
     count.wrong++
@@ -85,6 +88,15 @@ async function visit(kind: Kind): Promise<void> {
     underWay--
     count.longestMs = Math.max(count.longestMs, Math.round(performance.now() - began))
   }
+}
+
+/** What has been forgotten by both sides must not keep the run from its end. */
+async function withLimit(visit: Promise<unknown>, withinMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it was not over after ${withinMs} ms`)), withinMs)
+  })
+  await Promise.race([visit, limit]).finally(() => clearTimeout(timer))
 }
 
 /** One of a thousand of the group's, by turns: in the limits of each. Floods have a new one each time. */

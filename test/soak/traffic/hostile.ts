@@ -1,7 +1,8 @@
 // Visitors who send what they should not. Requests have their right refusal; what is no TLS has only an end.
 
 import { randomBytes } from 'node:crypto'
-import { setTimeout as wait } from 'node:timers/promises'
+import { once } from 'node:events'
+import { Duplex } from 'node:stream'
 import type { ConnectionOptions } from 'node:tls'
 import type { Script } from '../targets/target.ts'
 import type { Kind } from './kind.ts'
@@ -60,29 +61,22 @@ function brokenTls(script: Script): Kind[] {
       group: 'hostile',
       weight: 2,
       async run(visit) {
-        const { socket, stream } = await visit.open({ maxVersion: 'TLSv1.2' })
+        const { stream } = await visit.open({ maxVersion: 'TLSv1.2' })
         if (!('renegotiate' in stream)) return
-        const renegotiated = await new Promise((resolve) => {
-          stream.renegotiate({}, (error) => resolve(error === null))
-          socket.once('close', () => resolve(false))
+        let done = false
+        stream.renegotiate({}, (error) => {
+          done = error === null
         })
-        if (renegotiated) throw new Error('it was done')
-        await visit.cutOff(socket, requestMs)
+        // It is not answered, and a client that insists sends no request.
+        await visit.cutOff(stream, requestMs)
+        if (done) throw new Error('it was done')
       },
     },
     {
       name: 'junk after the handshake',
       group: 'hostile',
       weight: 2,
-      async run(visit) {
-        const socket = await visit.tcp()
-        const stream = visit.startTls(socket, {})
-        await new Promise((resolve) => stream.once('secureConnect', resolve).once('close', resolve))
-        await wait(10)
-        // Below the TLS of this side, as somebody on the way would write it.
-        const thrown = rawWrite(socket, Buffer.concat([Uint8Array.of(23, 3, 3, 0, 64), randomBytes(64)]))
-        if (thrown) await visit.cutOff(stream, requestMs)
-      },
+      run: junkInside,
     },
     {
       name: 'never stops after its request',
@@ -93,9 +87,18 @@ function brokenTls(script: Script): Kind[] {
   ]
 }
 
-/** Whether it could be written: a socket that TLS has taken over still has its handle. */
-function rawWrite(socket: import('node:net').Socket, bytes: Uint8Array): boolean {
-  return socket.destroyed ? false : socket.write(bytes)
+/** Below the TLS of this side, as somebody on the way would write it. */
+async function junkInside(visit: Visit): Promise<void> {
+  const socket = await visit.tcp()
+  const wire = new Duplex({
+    read: () => void socket.resume(),
+    write: (chunk, _encoding, done) => void socket.write(chunk, () => done()),
+  })
+  socket.on('data', (chunk) => wire.push(chunk)).on('end', () => wire.push(null))
+  const stream = visit.startTls(wire)
+  await once(stream, 'secureConnect')
+  socket.write(Buffer.concat([Uint8Array.of(23, 3, 3, 0, 64), randomBytes(64)]))
+  await visit.cutOff(socket, 0)
 }
 
 /** A ClientHello with a length of its own, in records of 16 KB, as far as `sent` bytes. */
@@ -105,15 +108,14 @@ function helloOf(length: number, sent: number): Buffer {
   return Buffer.concat([Uint8Array.of(22, 3, 1, body.length >> 8, body.length & 255), body])
 }
 
-async function endless(visit: Visit, { good, timeouts }: Script): Promise<void> {
+async function endless(visit: Visit, { good }: Script): Promise<void> {
   const [plainest] = good
-  const { socket, stream } = await visit.open(await visit.identity(plainest?.visitor))
+  const { stream } = await visit.open(await visit.identity(plainest?.visitor))
   stream.write(plainest?.request ?? '')
   const more = setInterval(() => stream.write(Buffer.alloc(4096)), 5)
   stream.resume()
   try {
-    await new Promise((resolve) => socket.once('close', resolve).once('end', resolve))
-    await visit.cutOff(socket, timeouts.requestMs)
+    await new Promise((resolve) => stream.once('close', resolve))
   } finally {
     clearInterval(more)
   }
