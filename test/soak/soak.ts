@@ -73,7 +73,10 @@ export async function soak(options: SoakOptions): Promise<Recording> {
 
     for (const child of visitors) {
       // As long as the slowest of them may stay, and as they wait for it.
-      const code = await Promise.race([child.ended, wait(target.script.timeouts.idleMs + 60_000, 'too late' as const)])
+      const code = await Promise.race([
+        child.ended,
+        wait(target.script.timeouts.idleMs + 60_000, 'too late' as const, { ref: false }),
+      ])
       if (code !== 0) troubles.push(`a process of visitors ended with ${code}: ${child.stderr.text.slice(0, 2000)}`)
     }
     const after = await settledSample(sampleNow, before)
@@ -145,7 +148,7 @@ async function descriptorsOf({ process: { pid } }: SoakChild): Promise<number> {
 /** When all is over, or will not be. */
 async function settledSample(sampleNow: () => Promise<Sample>, before: Sample): Promise<Sample> {
   let last = await sampleNow()
-  for (let i = 0; i < 30 && (last.sockets > before.sockets || last.descriptors > before.descriptors); i++) {
+  for (let i = 0; i < 20 && (last.sockets > before.sockets || last.descriptors > before.descriptors); i++) {
     await wait(500)
     last = await sampleNow()
   }
@@ -165,7 +168,7 @@ async function reload(server: SoakChild, target: Target, folder: string, facts: 
 async function stop(server: SoakChild, { program }: Target): Promise<number | null> {
   if (program === undefined) say(server, 'close')
   else server.process.kill('SIGTERM')
-  const timer = setTimeout(() => server.process.kill('SIGKILL'), 20_000)
+  const timer = setTimeout(() => server.process.kill('SIGKILL'), 10_000)
   const code = await server.ended
   clearTimeout(timer)
   return code

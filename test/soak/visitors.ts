@@ -122,10 +122,10 @@ function schedule(): () => Kind | undefined {
   }
 }
 
-function report(done: boolean): void {
+function report(done: boolean, then = (): void => {}): void {
   const entries = [...counts].map(([{ name: kind, group }, count]) => [`${group}: ${kind}`, { group, ...count }])
   const message: VisitorsReport = { kind: 'visitors', done, heldBack, leftOut, kinds: Object.fromEntries(entries) }
-  process.send?.(message)
+  process.send?.(message, then)
 }
 
 process.on('disconnect', () => process.exit(1))
@@ -153,6 +153,5 @@ await new Promise<void>((resolve) => {
 })
 while (underWay > 0) await new Promise((resolve) => setTimeout(resolve, 100))
 clearInterval(reporting)
-report(true)
-process.removeAllListeners('disconnect')
-process.disconnect()
+// Whatever still waits for what did not come, waits in vain. The report is out when the callback is called.
+report(true, () => process.exit(0))

@@ -105,7 +105,8 @@ export class Visit {
   async cutOff(socket: Socket, deadlineMs: number): Promise<void> {
     const isOver = socket.destroyed || socket.readableEnded
     const over =
-      isOver || Promise.race([onceAny(socket, ['end', 'close', 'error']), wait(deadlineMs + SLACK_MS, false)])
+      isOver ||
+      Promise.race([onceAny(socket, ['end', 'close', 'error']), wait(deadlineMs + SLACK_MS, false, { ref: false })])
     if ((await over) === false) throw new Error(`still open ${SLACK_MS} ms after the deadline of ${deadlineMs} ms`)
   }
 
