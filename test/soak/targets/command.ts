@@ -3,7 +3,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { geminiScript } from './gemini.ts'
+import { ANOTHER_PORT, geminiScript } from './gemini.ts'
 import { certificateOf, prepareCertificates, preparePages, prepareVisitors, showCertificate } from './site.ts'
 import type { Identity, Target } from './target.ts'
 
@@ -11,14 +11,13 @@ import type { Identity, Target } from './target.ts'
 const bad = /^59 this is no request of Gemini\r\n$/
 const script: Target['script'] = {
   ...geminiScript,
-  good: geminiScript.good.filter(({ request }) => !String(request).includes('/missing')),
   identities: geminiScript.identities
     .filter(({ visitor }) => visitor !== 'account')
     .filter(({ name }) => name !== 'without an account')
     .map((each) => (each.name === 'expired' ? { ...each, answer: /^62 this certificate has expired/ } : each)),
-  hostile: geminiScript.hostile.map((each) =>
-    String(each.answer).includes('this is not a request') ? { ...each, answer: bad } : each,
-  ),
+  hostile: geminiScript.hostile
+    .filter(({ name }) => name !== ANOTHER_PORT)
+    .map((each) => (String(each.answer).includes('this is not a request') ? { ...each, answer: bad } : each)),
 }
 
 const settingsOf = (member: string, change: number): string => `
@@ -52,7 +51,7 @@ let changes = 0
 
 export const command: Target = {
   script,
-  expected: [/^(Folder|Serving|Fingerprint) /, /^$/],
+  expected: [/^(Folder|Serving|Fingerprint): /],
 
   async prepare(folder) {
     await preparePages(folder, '.gmi')

@@ -25,6 +25,9 @@ const NEEDED = '60 a client certificate is needed here\r\n'
 const NO_RIGHT = '61 this certificate has no right to this\r\n'
 const NOT_VALID = '62 this certificate has expired, is not yet valid, or was revoked\r\n'
 
+/** Wrong only where a host is served with its port. */
+export const ANOTHER_PORT = 'another port'
+
 export const geminiScript: Script = {
   tls: true,
   good: [
@@ -45,7 +48,14 @@ export const geminiScript: Script = {
     { name: 'expired', visitor: 'expired', request: 'gemini://localhost/members/\r\n', answer: NOT_VALID },
     { name: 'of 60 KB', visitor: 'odd', request: 'gemini://localhost/members/\r\n', answer: NO_RIGHT },
   ],
-  hostile: wrongUrls('gemini'),
+  hostile: [
+    ...wrongUrls('gemini'),
+    {
+      name: ANOTHER_PORT,
+      request: 'gemini://localhost:7777/\r\n',
+      answer: '53 this host is not served here\r\n',
+    },
+  ],
   long: { request: 'gemini://localhost/long.txt\r\n', answerBytes: '20 text/plain\r\n'.length + LONG_BYTES },
   unfinished: null,
   beginning: 'gemini://localhost/',

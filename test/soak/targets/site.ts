@@ -89,7 +89,6 @@ export function wrongUrls(scheme: string, limit = URL_LIMIT): Exchange[] {
     { name: 'another scheme', request: 'https://localhost/\r\n', answer: bad },
     { name: 'HTTP inside TLS', request: 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n', answer: bad },
     { name: 'another host', request: `${scheme}://example.org/\r\n`, answer: wrongHost },
-    { name: 'another port', request: `${scheme}://localhost:7777/\r\n`, answer: wrongHost },
     { name: 'a byte too long', request: `${url}${'a'.repeat(limit + 1 - url.length)}\r\n`, answer: long },
     { name: 'a megabyte', request: `${url}${'a'.repeat(2 ** 20)}\r\n`, answer: long },
     { name: 'a megabyte without an end', request: `${url}${'a'.repeat(2 ** 20)}`, answer: long },

@@ -35,7 +35,7 @@ export const titan: Target = {
       { name: 'of 60 KB', visitor: 'odd', request: upload(''), answer: /^61 / },
     ],
     hostile: [
-      ...wrongUrls('gemini').filter(({ name }) => name !== 'another port'),
+      ...wrongUrls('gemini'),
       { name: 'an upload by nobody', request: upload(''), answer: /^60 / },
       { name: 'a wrong token', request: upload(';token=guess'), answer: /^60 / },
       { name: 'a size that is none', request: upload(`${tokenParameter};size=x`), answer: /^59 / },
