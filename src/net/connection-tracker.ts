@@ -217,8 +217,10 @@ interface Refusal {
   readonly detail?: string | null
 }
 
-// A client that goes away in mid-answer is no fault of the program, and must not be able to fill its log.
+// A client that goes away in mid-answer is no fault of the program, and must not be able to fill its log. Nor must one
+// that stays and never reads: where it is cut off, what was being written to it by TLS fails with ECANCELED.
 const CLIENT_LEFT = new Set([
+  'ECANCELED',
   'ECONNRESET',
   'EPIPE',
   'ERR_STREAM_PREMATURE_CLOSE',
