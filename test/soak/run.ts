@@ -4,6 +4,7 @@
 //   npm run soak                                       the Gemini server, for ten minutes and up to two more
 //   npm run soak -- --target titan --minutes 3         or scroll, spartan, misfin, and command for `tlacacoca serve`
 //   npm run soak -- --rate 100 --json recording.json   visits a second (default 60); and all samples into a file
+//   npm run soak -- --plant memory --minutes 1         with a mistake in the server on purpose (plants.ts), which it finds
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -76,7 +76,7 @@ async function visit(kind: Kind): Promise<void> {
   }
   underWay++
   const began = performance.now()
-  const one = new Visit(place, nextAddress(kind.group))
+  const one = new Visit(place, nextAddress(kind))
   try {
     await withLimit(kind.run(one), (kind.staysMs ?? 0) + LONGEST_MS)
     count.right++
@@ -100,10 +100,10 @@ async function withLimit(visit: Promise<unknown>, withinMs: number): Promise<voi
 }
 
 /** One of a thousand of the group's, by turns: in the limits of each. Floods have a new one each time. */
-function nextAddress(group: Group): string {
+function nextAddress({ group, network = networks[group] }: Kind): string {
   const many = group === 'flood' ? 60_000 : 1000
   const number = come++ % many
-  return `127.${networks[group]}.${number >> 8}.${number & 255}`
+  return `127.${network}.${number >> 8}.${number & 255}`
 }
 
 /** Each by its share, evenly spread: whoever is owed most comes next. */

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ANOTHER_PORT, geminiScript } from './gemini.ts'
 import { certificateOf, prepareCertificates, preparePages, prepareVisitors, showCertificate } from './site.ts'
-import type { Identity, Target } from './target.ts'
+import { type Identity, type Target, UNWELCOME_RANGE } from './target.ts'
 
 // The program words what it says a little differently.
 const bad = /^59 this is no request of Gemini\r\n$/
@@ -28,7 +28,7 @@ cert = "cert.pem"
 key = "key.pem"
 
 [access]
-deny = ["127.250.0.0/16", "203.0.113.${change}"]
+deny = ["${UNWELCOME_RANGE}", "203.0.113.${change}"]
 
 [[rate_limits]]
 capacity = 10

@@ -15,7 +15,7 @@ import {
   showCertificate,
   wrongUrls,
 } from './site.ts'
-import type { Script, Target } from './target.ts'
+import { type Script, type Target, UNWELCOME_RANGE } from './target.ts'
 
 const HELLO = '20 text/gemini\r\n# Hello\n'
 const MEMBERS = '20 text/gemini\r\n# Members\n'
@@ -56,6 +56,11 @@ export const geminiScript: Script = {
       answer: '53 this host is not served here\r\n',
     },
   ],
+  unwelcome: {
+    name: 'from an address that is not welcome',
+    request: 'gemini://localhost/\r\n',
+    answer: '50 this address is not welcome here\r\n',
+  },
   long: { request: 'gemini://localhost/long.txt\r\n', answerBytes: '20 text/plain\r\n'.length + LONG_BYTES },
   unfinished: null,
   beginning: 'gemini://localhost/',
@@ -82,7 +87,7 @@ export const gemini: Target = {
       root: join(folder, 'capsule'),
       context,
       served: ['localhost:1965'],
-      denyList: ['127.250.0.0/16'],
+      denyList: [UNWELCOME_RANGE],
       rules: [
         { path: '/members/', allowedFingerprints: [certificateOf(identities.member).fingerprint] },
         { path: '/account/', lookup: registry.lookup(), expired: 'allow' },

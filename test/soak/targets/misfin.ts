@@ -36,6 +36,7 @@ export const misfin: Target = {
     ],
     long: null,
     unfinished: { request: to('\t1000\r\nHel'), timeoutMs: 30_000, visitor: 'member' },
+    unwelcome: null,
     beginning: to(' '),
     tooSlow: /^40 the request took too long\r\n$/,
     limited: /^44 \d+\r\n$/,

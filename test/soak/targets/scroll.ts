@@ -24,6 +24,7 @@ export const scroll: Target = {
     // The example reads a page before it sends it, so that each reader of a long one would weigh as much.
     long: null,
     unfinished: null,
+    unwelcome: null,
     beginning: 'scroll://localhost/',
     tooSlow: /^40 the request took too long\r\n$/,
     limited: /^44 \d+\r\n$/,

@@ -32,6 +32,7 @@ export const spartan: Target = {
     ],
     long: { request: 'localhost /long.txt 0\r\n', answerBytes: '2 text/gemini\r\n'.length + LONG_BYTES },
     unfinished: null,
+    unwelcome: null,
     beginning: 'localhost /',
     tooSlow: /^4 the request took too long\r\n$/,
     limited: /^5 too many requests/,

@@ -2,6 +2,10 @@
 
 import type { Listener } from 'tlacacoca'
 
+/** Where those come from who are not welcome. */
+export const UNWELCOME_NETWORK = 250
+export const UNWELCOME_RANGE = `127.${UNWELCOME_NETWORK}.0.0/16`
+
 export interface Identity {
   readonly cert: string
   readonly key: string
@@ -33,6 +37,8 @@ export interface Script {
   /** The same with certificates. */
   readonly identities: readonly Exchange[]
   readonly hostile: readonly Exchange[]
+  /** What those are told whose addresses are not welcome; null if all are. */
+  readonly unwelcome: Exchange | null
   /** Its answer does not fit into the buffers of a connection; null if there is none so long. */
   readonly long: { readonly request: string; readonly answerBytes: number } | null
   /** Its body is announced, and does not come. */

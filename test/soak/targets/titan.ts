@@ -47,6 +47,7 @@ export const titan: Target = {
     ],
     long: { request: 'gemini://localhost/long.txt\r\n', answerBytes: '20 text/plain\r\n'.length + LONG_BYTES },
     unfinished: { request: `titan://localhost/half.gmi;size=1000${tokenParameter}\r\n# Ha`, timeoutMs: 60_000 },
+    unwelcome: null,
     beginning: 'titan://localhost/',
     tooSlow: /^40 the request took too long\r\n$/,
     limited: /^44 \d+\r\n$/,

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { Duplex } from 'node:stream'
 import type { ConnectionOptions } from 'node:tls'
-import type { Script } from '../targets/target.ts'
+import { type Script, UNWELCOME_NETWORK } from '../targets/target.ts'
 import type { Kind } from './kind.ts'
 import type { Visit } from './visit.ts'
 
@@ -17,6 +17,11 @@ export function hostileKinds(script: Script): Kind[] {
       run: (visit) => visit.ask(exchange),
     }),
   )
+  const { unwelcome } = script
+  if (unwelcome !== null) {
+    const run: Kind['run'] = (visit) => visit.ask(unwelcome)
+    requests.push({ name: unwelcome.name, group: 'hostile', weight: 2, network: UNWELCOME_NETWORK, run })
+  }
   return script.tls ? [...requests, ...brokenTls(script)] : requests
 }
 

@@ -7,6 +7,8 @@ export interface Kind {
   readonly group: Group
   /** How often it comes, in comparison to others of its group. */
   readonly weight: number
+  /** The second octet of its addresses, where it is not that of its group. */
+  readonly network?: number
   /** How long the server may let it stay; a run that is shorter than twice that leaves it out. */
   readonly staysMs?: number
   /** Throws if the server did anything else than what is right. */
