@@ -133,13 +133,13 @@ describe('a run of some seconds', () => {
     ['memory', 'memory'],
     ['sockets', 'sockets'],
   ])('finds a planted leak of %s', { timeout: 120_000 }, async (plant, check) => {
-    const recording = await run(8, { plant, groups: ['good', 'truncated'] })
+    const recording = await run(6, { plant, groups: ['good', 'truncated'] })
     expect(checksOf(judge(recording))).toContain(check)
     // Nothing that a visitor could notice.
     expect(Object.values(recording.kinds).reduce((sum, { wrong }) => sum + wrong, 0)).toBe(0)
   })
 
   it('finds a planted rejection that nobody catches', { timeout: 120_000 }, async () => {
-    await expect(run(8, { plant: 'rejection', groups: ['good'] })).rejects.toThrow('nobody catches this')
+    await expect(run(6, { plant: 'rejection', groups: ['good'] })).rejects.toThrow('nobody catches this')
   })
 })
