@@ -19,8 +19,10 @@ process.send?.({ kind: 'listening', port })
 
 process.on('message', async (message) => {
   if (message === 'reload') {
+    // Not all of them can.
+    const reloaded = running.reload !== undefined
     await running.reload?.()
-    process.send?.({ kind: 'reloaded' })
+    process.send?.({ kind: 'reload', reloaded })
   } else if (message === 'close') {
     await running.listener.close()
     await running.close?.()

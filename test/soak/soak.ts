@@ -160,8 +160,14 @@ async function reload(server: SoakChild, target: Target, folder: string, facts: 
     await target.program.change(folder, facts)
     return server.process.kill('SIGHUP')
   }
+  const answer = nextMessage(
+    server,
+    (message) =>
+      typeof message === 'object' && message !== null && 'reloaded' in message ? message.reloaded : undefined,
+    60_000,
+  )
   say(server, 'reload')
-  return true
+  return (await answer) === true
 }
 
 /** Tells it to end, and sees whether it can. */

@@ -3,21 +3,19 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { ANOTHER_PORT, geminiScript } from './gemini.ts'
+import { geminiScript } from './gemini.ts'
 import { certificateOf, prepareCertificates, preparePages, prepareVisitors, showCertificate } from './site.ts'
 import { type Identity, type Target, UNWELCOME_RANGE } from './target.ts'
 
-// The program words what it says a little differently.
-const bad = /^59 this is no request of Gemini\r\n$/
+// It has no accounts, and words one refusal differently.
 const script: Target['script'] = {
   ...geminiScript,
   identities: geminiScript.identities
     .filter(({ visitor }) => visitor !== 'account')
     .filter(({ name }) => name !== 'without an account')
     .map((each) => (each.name === 'expired' ? { ...each, answer: /^62 this certificate has expired/ } : each)),
-  hostile: geminiScript.hostile
-    .filter(({ name }) => name !== ANOTHER_PORT)
-    .map((each) => (String(each.answer).includes('this is not a request') ? { ...each, answer: bad } : each)),
+  // Those are cut off before TLS, without an answer.
+  unwelcome: null,
 }
 
 const settingsOf = (member: string, change: number): string => `

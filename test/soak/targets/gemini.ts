@@ -25,9 +25,6 @@ const NEEDED = '60 a client certificate is needed here\r\n'
 const NO_RIGHT = '61 this certificate has no right to this\r\n'
 const NOT_VALID = '62 this certificate has expired, is not yet valid, or was revoked\r\n'
 
-/** Wrong only where a host is served with its port. */
-export const ANOTHER_PORT = 'another port'
-
 export const geminiScript: Script = {
   tls: true,
   good: [
@@ -51,9 +48,9 @@ export const geminiScript: Script = {
   hostile: [
     ...wrongUrls('gemini'),
     {
-      name: ANOTHER_PORT,
+      name: 'another port',
       request: 'gemini://localhost:7777/\r\n',
-      answer: '53 this host is not served here\r\n',
+      answer: '53 this is not served here\r\n',
     },
   ],
   unwelcome: {

@@ -43,7 +43,6 @@ export const misfin: Target = {
     bans: false,
     timeouts: { handshakeMs: 10_000, requestMs: 10_000, idleMs: 120_000 },
   },
-  // A message that did not come in time is told there, as an error of the process's own warnings.
   expected: [],
 
   async prepare(folder) {

@@ -72,7 +72,7 @@ const URL_LIMIT = 1024
 export function wrongUrls(scheme: string, limit = URL_LIMIT): Exchange[] {
   const bad = /^59 this is not a request\r\n$/
   const long = /^59 the request is too long\r\n$/
-  const wrongHost = /^53 this host is not served here\r\n$/
+  const wrongHost = /^53 this is not served here\r\n$/
   const url = `${scheme}://localhost/`
   return [
     { name: 'no request', request: 'Hello!\r\n', answer: bad },
@@ -86,7 +86,7 @@ export function wrongUrls(scheme: string, limit = URL_LIMIT): Exchange[] {
     { name: 'an encoded slash', request: `${url}a%2Fb\r\n`, answer: /^5[19] / },
     { name: 'out of the folder', request: `${url}%2e%2e/key.pem\r\n`, answer: /^5[19] / },
     { name: 'a relative URL', request: '/\r\n', answer: bad },
-    { name: 'another scheme', request: 'https://localhost/\r\n', answer: bad },
+    { name: 'another scheme', request: 'https://localhost/\r\n', answer: wrongHost },
     { name: 'HTTP inside TLS', request: 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n', answer: bad },
     { name: 'another host', request: `${scheme}://example.org/\r\n`, answer: wrongHost },
     { name: 'a byte too long', request: `${url}${'a'.repeat(limit + 1 - url.length)}\r\n`, answer: long },
