@@ -15,11 +15,6 @@ export async function openPins(
   options: SqlitePinStoreOptions & { readonly hashNames?: boolean },
 ): Promise<OpenPins> {
   const { pins, nameKey } = await SqlitePinStore.openFile(path, options)
-  try {
-    const store = nameKey === null ? pins : new HashedPinStore(pins, nameKey)
-    return { store, path: pins.path, degraded: pins.degraded }
-  } catch (error) {
-    pins.close()
-    throw error
-  }
+  const store = nameKey === null ? pins : new HashedPinStore(pins, nameKey)
+  return { store, path: pins.path, degraded: pins.degraded }
 }

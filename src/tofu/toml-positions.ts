@@ -200,11 +200,6 @@ export class LineIndex {
     return this.#starts.length
   }
 
-  /** The offset at which a line begins; that of the end of all for a line after the last. */
-  startOf(line: number): number | undefined {
-    return this.#starts[line - 1]
-  }
-
   placeOf(offset: number): { line: number; column: number } {
     let low = 0
     let high = this.#starts.length

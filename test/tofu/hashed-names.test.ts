@@ -4,7 +4,8 @@ import { createHmac } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import SQLite from 'better-sqlite3'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { SqliteFile } from '../../src/internal/sqlite.ts'
 import { endpointFrom, parseEndpoint } from '../../src/names/endpoint.ts'
 import { NameHasher } from '../../src/tofu/hashed-names.ts'
 import { HashedPinStore } from '../../src/tofu/hashed-pin-store.ts'
@@ -15,6 +16,7 @@ import { TofuStore } from '../../src/tofu/tofu-store.ts'
 import type { TofuEvent } from '../../src/tofu/visit.ts'
 import { testCertificate } from '../support/certificates.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
+import { pinOf } from '../support/tofu-certificates.ts'
 
 const { certificate } = await testCertificate()
 const other = (await testCertificate()).certificate
@@ -252,6 +254,24 @@ describe('a file', () => {
     for (const store of stores) expect(await store.verify(endpoint, certificate)).toMatchObject({ kind: 'trusted' })
   })
 
+  it('is given one key, also if two find at the same time that there is none', async () => {
+    const path = await freshPath()
+    await (await open(path)).close()
+    const raw = new SQLite(path)
+    raw.exec('BEGIN IMMEDIATE')
+    const write = vi.spyOn(SqliteFile.prototype, 'write')
+    onTestFinished(() => write.mockRestore())
+    const opening = [open(path, { hashNames: true }), open(path, { hashNames: true })]
+    // By now both have looked for a key, and wait to write theirs.
+    await vi.waitFor(() => expect(write).toHaveBeenCalledTimes(2), 20_000)
+    raw.exec('COMMIT')
+    raw.close()
+    const [one, two] = await Promise.all(opening)
+    await one?.verifyOrTrust(endpoint, certificate)
+    expect(await two?.verify(endpoint, certificate)).toMatchObject({ kind: 'trusted' })
+    expect(await two?.listHosts()).toHaveLength(1)
+  })
+
   it('has a key of its own', async () => {
     const listed = new Set<string>()
     for (let n = 0; n < 3; n++) {
@@ -339,6 +359,10 @@ describe('NameHasher', () => {
     expect(names.subject(subject)).not.toBe(subject)
   })
 
+  it('looks for all by no prefix', () => {
+    expect(names.prefix('')).toBe('')
+  })
+
   it.each(['exam', 'example.org', '[::', '[::1]', '%', ':', 'a b\n'])('does not look for the part %j', (prefix) => {
     expect(() => names.prefix(prefix)).toThrow(expect.objectContaining(HASHED))
   })
@@ -375,5 +399,35 @@ describe('HashedPinStore over a store in memory', () => {
     expect([asked, plan.counts.skipped]).toEqual([['secret.example'], 1])
     expect(pins.list().map((each) => each.subject)).toEqual([expect.stringContaining('.hashed.invalid:1965')])
     await expect(known.exportToml('never.toml')).rejects.toMatchObject(HASHED)
+  })
+})
+
+describe('HashedPinStore over a file', () => {
+  it('collects an import under hashes, and answers by real names', async () => {
+    const store = new HashedPinStore(await SqlitePinStore.open(await freshPath()), Buffer.alloc(32, 1))
+    onTestFinished(async () => store.close())
+    const pin = (subject: string) => pinOf(certificate, { subject, notAfter: null })
+    const stage = await store.stage?.()
+    if (stage === undefined) throw new Error('no stage')
+    stage.add([pin('gone.example:1965')])
+    stage.reset()
+    stage.add([pin('secret.example:1965'), pin('[::1]:1965')])
+    const staged = await stage.compare({ skipKnown: false })
+    const subjects = ['secret.example:1965', '[::1]:1965', 'gone.example:1965', 'secret.example:1966']
+    expect(subjects.map((subject) => staged.includes(subject))).toEqual([true, true, false, false])
+    const imported = {
+      at: new Date(),
+      subject: '',
+      cause: 'imported',
+      old: null,
+      new: null,
+      decidedBy: 'import',
+    } as const
+    expect(await stage.commit({ changes: [], log: [imported] })).toBe(true)
+    await stage.close()
+    expect(await store.list()).toHaveLength(2)
+    expect(await store.list({ prefix: '' })).toEqual(await store.list())
+    expect(await store.read('secret.example:1965')).toEqual([pin('secret.example:1965')])
+    expect(await store.read('gone.example:1965')).toEqual([])
   })
 })

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -185,6 +185,27 @@ describe('a list is refused, and nothing comes in,', () => {
         mine.importToml(path, { signature: { signedBy: publicKeyFingerprint(spki), name: 'Ada' } }),
       ).rejects.toMatchObject({ reason: 'forged' })
     }
+  })
+
+  it.each([
+    { kind: 'RSA', make: () => generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey },
+    { kind: 'P-384', make: () => generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey },
+  ])('where the key is of a kind that signs no lists ($kind), although the signature holds', async ({ make }) => {
+    const { path, sig } = await friendsList()
+    const privateKey = make()
+    const spki = createPublicKey(privateKey).export({ type: 'spki', format: 'der' })
+    await edit(sig, (text) => {
+      const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(text)?.[1] ?? ''
+      const statement = `tlacacoca known hosts 1\nsha256:${field('sha256')}\n${field('signed-at')}\n`
+      const signature = sign('sha256', Buffer.from(statement), privateKey).toString('base64')
+      return text
+        .replace(/^public-key: .*$/m, `public-key: ${spki.toString('base64')}`)
+        .replace(/^signature: .*$/m, `signature: ${signature}`)
+    })
+    const mine = TofuStore.inMemory({ clock })
+    const signature = { signedBy: publicKeyFingerprint(spki), name: 'Ada' }
+    await expect(mine.importToml(path, { signature })).rejects.toMatchObject({ reason: 'forged' })
+    expect(await mine.listHosts()).toEqual([])
   })
 
   it('where there is no signature, or a file that is far too large for one', async () => {

@@ -1,8 +1,18 @@
 // What the disk can do to a pin database, and what must come of it: known servers are still recognised where that is
 // possible, nobody new is accepted, and nothing ever reads as a first visit.
 
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import SQLite from 'better-sqlite3'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { StoreError } from '../../src/errors.ts'
@@ -12,6 +22,7 @@ import { TofuStore } from '../../src/tofu/tofu-store.ts'
 import { testCertificate } from '../support/certificates.ts'
 import { runChild } from '../support/run-child.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
+import { pinOf } from '../support/tofu-certificates.ts'
 
 const endpoint = parseEndpoint('example.org:1965')
 const pinned = await testCertificate()
@@ -96,6 +107,27 @@ posix('where nothing can be written', () => {
     open(folder, { data: 0o755, file: 0o000 })
     const found = await report([...args, '--as-nobody'])
     expect(found).toEqual({ open: 'ERR_TLACACOCA_STORE_FAILED', events: [] })
+  })
+
+  it('a visit to a snapshot is recognised, and its day is not noted', async () => {
+    const { path } = await prepared()
+    // With this link in its place, no shared memory can be made.
+    symlinkSync(join(path, 'nowhere'), `${path}-shm`)
+    const before = readFileSync(path)
+    const codes: unknown[] = []
+    const store = await TofuStore.open({
+      path,
+      clock: () => Date.now() + 2 * 86_400_000,
+      onEvent: (event) => void (event.kind === 'snapshot' && codes.push(event.code)),
+    })
+    expect(codes).toEqual(['ERR_TLACACOCA_STORE_READ_ONLY'])
+    expect(await store.verify(endpoint, pinned.certificate)).toMatchObject({ kind: 'trusted' })
+    expect(await store.getHostInfo(endpoint)).toMatchObject({ daysSeen: 1 })
+    await expect(store.trust(endpoint, other.certificate)).rejects.toMatchObject({
+      code: 'ERR_TLACACOCA_STORE_READ_ONLY',
+    })
+    await store.close()
+    expect(readFileSync(path)).toEqual(before)
   })
 
   it('a new database is an error', async () => {
@@ -275,6 +307,39 @@ describe('a damaged file', () => {
     raw.exec('DROP TABLE pin')
     raw.close()
     await expect(TofuStore.open({ path })).rejects.toBeInstanceOf(StoreError)
+  })
+
+  it('that loses its tables while it is open is an error to every question, and is closed all the same', async () => {
+    const path = await large()
+    const store = await SqlitePinStore.open(path)
+    const known = new TofuStore(store)
+    const raw = new SQLite(path)
+    raw.exec('DROP TABLE pin')
+    raw.close()
+    const failed = { code: 'ERR_TLACACOCA_STORE_FAILED', message: expect.stringContaining('failed') }
+    const { certificate } = pinned
+    await expect(known.verify(endpointFrom('host1.example', 1965), certificate)).rejects.toMatchObject(failed)
+    await expect(known.verifyOrTrust(endpoint, certificate)).rejects.toMatchObject(failed)
+    const note = () => store.seen('host1.example:1965', certificate.fingerprint, Date.now())
+    expect(note).toThrow(expect.objectContaining(failed))
+    await expect(store.stage()).rejects.toMatchObject(failed)
+    await known.close()
+    // The last connection that is closed takes the log away.
+    expect(readdirSync(dirname(path))).toEqual(['pins.db'])
+  })
+
+  it('is not what an import that cannot be kept leaves behind', async () => {
+    const path = await large()
+    const store = await SqlitePinStore.open(path)
+    const before = store.list()
+    const stage = await store.stage()
+    const pin = pinOf(other.certificate, { subject: 'new.example:1965' })
+    expect(() => stage.add([pin, { ...pin, digest: null as never }])).toThrow(
+      expect.objectContaining({ code: 'ERR_TLACACOCA_STORE_FAILED' }),
+    )
+    await stage.close()
+    expect(store.list()).toEqual(before)
+    store.close()
   })
 })
 

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
 import { endpointFrom, parseEndpoint } from '../../src/names/endpoint.ts'
@@ -542,6 +543,15 @@ describe.each([
       await store.close()
     })
 
+    it('again changes nothing, and the first note stays', async () => {
+      const store = await open()
+      await store.distrust(endpoint, first, { note: 'stolen' })
+      const before = [await store.pins(endpoint), await store.history(endpoint)]
+      for (const again of [first, first.fingerprint]) await store.distrust(endpoint, again, { note: 'lost' })
+      expect([await store.pins(endpoint), await store.history(endpoint)]).toEqual(before)
+      await store.close()
+    })
+
     it('of a SHA-512 is heeded for a pin of which only the SHA-256 is known', async () => {
       const store = await open()
       await store.trust(endpoint, first.fingerprint)
@@ -650,6 +660,17 @@ describe.each([
         note: null,
       })
       await store.close()
+    })
+
+    it('leaves out mailboxes, which are no hosts', async () => {
+      const pins = new MemoryPinStore()
+      const put = [pinOf(first, { subject: 'ana@example.org' })]
+      pins.update({ changes: [{ subject: 'ana@example.org', expect: [], put, remove: [] }], log: [] })
+      const store = new TofuStore(pins)
+      await store.trust(endpoint, other)
+      expect((await store.listHosts()).map((host) => host.endpoint)).toEqual(['example.org:1965'])
+      expect(await store.listHostsPage({ limit: 1 })).toEqual({ hosts: [], next: 'ana@example.org' })
+      expect(await store.countByHostname('example.org')).toBe(1)
     })
 
     it('goes by the page, each host once, in order', async () => {
@@ -958,6 +979,47 @@ describe('what a visit asks of a store', () => {
     expect(update).toHaveBeenCalledTimes(10)
   })
 
+  it('is asked fifty times before a decision gives up that is overtaken each time, and nothing is changed', async () => {
+    const pins = new MemoryPinStore()
+    const store = new TofuStore(pins)
+    await store.trust(endpoint, first)
+    const before = pins.read('example.org:1965')
+    const update = vi.spyOn(pins, 'update').mockReturnValue(false)
+    for (const [decide, whose] of [
+      [() => store.trust(endpoint, other), 'example.org:1965'],
+      [() => store.distrust(endpoint, first), 'example.org:1965'],
+      [() => store.revokeByHostname('example.org'), 'example.org:'],
+    ] as const) {
+      update.mockClear()
+      await expect(decide()).rejects.toMatchObject({
+        code: 'ERR_TLACACOCA_STORE_LOCKED',
+        message: `the pins of ${whose} are changed by others without a pause`,
+      })
+      expect(update).toHaveBeenCalledTimes(50)
+    }
+    expect(pins.read('example.org:1965')).toEqual(before)
+  })
+
+  it('may be answered later', async () => {
+    class Distant extends MemoryPinStore {
+      override lastSeen(...question: Parameters<MemoryPinStore['lastSeen']>) {
+        return Promise.resolve(super.lastSeen(...question)) as never
+      }
+    }
+    let now = Date.parse('2030-06-01T12:00:00Z')
+    const pins = new Distant()
+    const read = vi.spyOn(pins, 'read')
+    const store = new TofuStore(pins, { clock: () => now })
+    expect(await store.verifyOrTrust(endpoint, first)).toMatchObject({ kind: 'first_use' })
+    await expect(store.verifyOrTrust(endpoint, other)).rejects.toMatchObject({ pinned: first.fingerprint })
+    read.mockClear()
+    expect(await store.verifyOrTrust(endpoint, first)).toMatchObject({ kind: 'trusted', lastSeen: new Date(now) })
+    expect(read).not.toHaveBeenCalled()
+    now += DAY
+    expect(await store.verifyOrTrust(endpoint, first)).toMatchObject({ kind: 'trusted' })
+    expect(await store.getHostInfo(endpoint)).toMatchObject({ lastSeen: new Date(now), daysSeen: 2 })
+  })
+
   it('is not to remove the pin of a first visit because it had been announced once', async () => {
     const pins = new MemoryPinStore()
     const announced = pinOf(first, { state: 'announced' })
@@ -1078,6 +1140,15 @@ describe('opening', () => {
     await expect(TofuStore.open({ path: 'a', appName: 'b' } as never)).rejects.toThrow(TypeError)
     await expect(TofuStore.open({ path: '' })).rejects.toThrow(RangeError)
     await expect(TofuStore.open({ appName: '../x' })).rejects.toThrow(RangeError)
+  })
+
+  it('leaves nothing open if it is refused', async () => {
+    const folder = await temporaryFolder()
+    const path = join(folder, 'pins.db')
+    const wrong = { path, policy: { firstUse: 'yes' } } as never
+    await expect(TofuStore.open(wrong)).rejects.toThrow(/"policy.firstUse" expected|"firstUse" expected/)
+    // The last connection that is closed takes these away.
+    expect(readdirSync(folder)).toEqual(['pins.db'])
   })
 
   it('works over a store of any other kind, which it closes', async () => {

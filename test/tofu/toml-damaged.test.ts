@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { parseWithRecovery } from '../../src/tofu/toml-recover.ts'
 import { pinOf, readToml, tomlOf } from './toml-support.ts'
 
 /** Lines 1 to 6, and a blank one. */
@@ -44,6 +45,37 @@ describe('a file that is not TOML', () => {
   it('does not say that something is missing where a line could not be read', async () => {
     const { problems } = await readToml(host('a.example').replace('port = 1965', 'port 1965') + host('b.example'))
     expect(problems.map(({ line }) => line)).toEqual([3])
+  })
+
+  it('does not ask for a host that is elsewhere if it may be the date that could not be read', async () => {
+    const pin = `[[tlacacoca.pins]]\nsubject = "a.example:1"\nfingerprint = "sha256:${'b'.repeat(64)}"\ndays_seen = 1\n`
+    const text = (rest: string) => `[hosts]\n[tlacacoca]\nformat = 1\n${pin}${rest}[tlacacoca.end]\n`
+    const whole = await readToml(text('state = "verified"\n'))
+    expect(where(whole.problems)).toEqual([expect.stringContaining('[hosts] has no a.example:1')])
+    const damaged = await readToml(text('state = "verified"\nfirst_seen 2026-01-02\n'))
+    expect(where(damaged.problems)).toEqual([expect.stringMatching(/^9:12 this is not TOML: /)])
+    expect(damaged.pins).toEqual([])
+  })
+
+  // The parser is another's, and may fail in ways that it does not tell of.
+  it.each([
+    { what: 'without a place', error: new RangeError('Maximum call stack size exceeded'), place: '1:1' },
+    { what: 'with no object', error: 'too much', place: '1:1' },
+    { what: 'behind the end', error: Object.assign(new Error('odd'), { line: 9, column: 2 }), place: '9:2' },
+  ])('is refused where the parser fails $what', ({ error, place }) => {
+    const told: string[] = []
+    const parse = (): object => {
+      throw error
+    }
+    const report = (at: { line: number; column: number }, message: string) =>
+      told.push(`${at.line}:${at.column} ${message}`)
+    const reason = error instanceof Error ? error.message : error
+    for (const text of ['a = 1', '']) {
+      told.length = 0
+      expect(parseWithRecovery(text, parse, report)).toMatchObject({ tree: undefined, damaged: [] })
+      expect(told[0]).toBe(`${place} this is not TOML: ${reason}`)
+      expect(told.length).toBeLessThan(3)
+    }
   })
 
   it.each([

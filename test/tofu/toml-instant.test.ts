@@ -79,7 +79,7 @@ describe('writing an instant', () => {
 
   it('keeps days apart, however many there are', () => {
     const formatter = new InstantFormatter()
-    for (let day = 0; day < 25_000; day += 3) {
+    for (let day = 0; day < 25_000; day += 2) {
       const instant = new Date(day * 86_400_000 + 1)
       expect(parseInstant(formatter.format(instant))).toEqual(instant)
     }

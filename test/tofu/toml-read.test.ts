@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { parseFingerprint } from '../../src/certificate/fingerprint.ts'
 import type { Pin } from '../../src/tofu/pin.ts'
+import { TomlBlock } from '../../src/tofu/toml-block.ts'
 import { pinOf, readToml, tomlOf } from './toml-support.ts'
 
 const A = `sha256:${'a'.repeat(64)}`
@@ -248,6 +249,14 @@ describe('a mistake in a host', () => {
     expect(problems).toHaveLength(1001)
     expect(problems.at(-1)).toMatchObject({ line: 1500, message: expect.stringContaining('and 6500 more problems') })
   })
+})
+
+it('a table that is read as one block has a place for each of its fields, and its own for one that it has not', () => {
+  const block = new TomlBlock()
+  expect(block.read(`${HOST.join('\n')}\n\n[`, 0, 7)).toBe(true)
+  expect(block.placeOf('port')).toEqual({ line: 9, column: 8 })
+  const { line, column } = block.placeOf('state')
+  expect({ line, column }).toEqual({ line: 7, column: 2 })
 })
 
 describe('one endpoint twice', () => {

@@ -54,6 +54,7 @@ export async function exportKnownHosts(
   requireBoolean('update', update)
   if (overwrite && update) throw new TypeError('expected "overwrite" or "update", and not both')
   const format = WRITABLE.find(({ name }) => name === options.format)
+  /* v8 ignore next -- @preserve the name was just found among those that are written */
   if (format === undefined) throw new TypeError(`${options.format} is not written`)
 
   const job = new ExportJob(store, format)
@@ -219,6 +220,7 @@ function requireUpdatable({ path }: SourceFile, { number, isCut }: RawLine, read
 /** Whether a line of the file says all that ours does. When it was written is no part of that. */
 function saysAll(theirs: LineReading, ours: LineReading): boolean {
   if (theirs.kind === 'expiry') return ours.kind === 'expiry' && theirs.notAfter.getTime() === ours.notAfter.getTime()
+  /* v8 ignore next -- @preserve a line of a server is of its host or its end, and ours were read again when planned */
   if (theirs.kind !== 'host' || ours.kind !== 'host') return false
   const sameEnd = ours.notAfter === null || theirs.notAfter?.getTime() === ours.notAfter.getTime()
   // What was verified for the other program is not taken back because we have not verified it.

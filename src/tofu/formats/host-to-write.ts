@@ -48,7 +48,7 @@ export async function planHost(
     if (isRefuted(pin, live) || (written !== undefined && isSame(pin, sha512, written.host))) continue
     if (written !== undefined) {
       leave(pin, `${format.program} holds one fingerprint for a host, and ${written.pin.digest} was seen last`)
-    } else if (marks.some((mark) => isNamedBy(pin, mark.digest))) {
+    } else if (marks.some(({ digest }) => isNamedBy(pin, digest) || digest === `sha512:${sha512}`)) {
       leave(pin, 'it is marked as never to be trusted')
     } else {
       const host = hostToWrite(pin, live, sha512)

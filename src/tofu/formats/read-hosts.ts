@@ -157,6 +157,7 @@ class Met {
       return false
     } catch (error) {
       if (error === REPETITION) return true
+      /* v8 ignore next -- @preserve only a fault of our own could be another error */
       throw error
     }
   }

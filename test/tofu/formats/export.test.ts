@@ -109,6 +109,26 @@ describe('what a format cannot hold is told', () => {
     })
   })
 
+  // Others may have put both into one store. To write the pin would be to trust what is marked.
+  it.each(ALL)('a live pin of a certificate that is marked by any of its fingerprints, by %s', async (format) => {
+    const { fingerprint, publicKeyFingerprint, sha512Fingerprint } = FIELD_CERTIFICATE
+    for (const marked of [publicKeyFingerprint, sha512Fingerprint]) {
+      const pins = new MemoryPinStore()
+      const store = new TofuStore(pins)
+      await store.verifyOrTrust(at('example.org:1965'), FIELD_CERTIFICATE)
+      const mark = pinOf(FIELD_CERTIFICATE, { digest: marked, state: 'distrusted' })
+      const expected = pins.read('example.org:1965')
+      pins.update({ changes: [{ subject: mark.subject, expect: expected, put: [mark], remove: [] }], log: [] })
+      const done = await exported(store, format)
+      expect(done).toMatchObject({ hosts: 0, text: '', leftOutCount: 2 })
+      expect(done.leftOut).toContainEqual({
+        subject: 'example.org:1965',
+        digest: fingerprint,
+        reason: 'it is marked as never to be trusted',
+      })
+    }
+  })
+
   it.each(ALL)('another certificate of a server, by %s', async (format) => {
     const store = await storeOf('example.org:1965')
     await store.trust(at('example.org:1965'), another, { keepOthers: true })
@@ -148,12 +168,14 @@ describe('what a format cannot hold is told', () => {
     expect(await hosts('go-gemini')).toEqual(['cert'])
     expect(await hosts('gmni')).toEqual(['long'])
     // With a key and without an end, these clients would take any certificate.
-    expect(await hosts('lagrange')).toBeNull()
-    expect((await exported(store, 'lagrange')).leftOut.map(({ reason }) => reason)).toEqual([
-      expect.stringContaining('public key is not known'),
-      expect.stringContaining('end of its certificate'),
-      expect.stringContaining('public key is not known'),
-    ])
+    for (const format of ['lagrange', 'amfora'] as const) {
+      expect(await hosts(format)).toBeNull()
+      expect((await exported(store, format)).leftOut.map(({ reason }) => reason)).toEqual([
+        expect.stringContaining('public key is not known'),
+        expect.stringContaining('end of its certificate'),
+        expect.stringContaining('public key is not known'),
+      ])
+    }
   })
 
   it('a fingerprint of which Amfora did not say what it is of, except to Amfora', async () => {

@@ -214,12 +214,15 @@ describe('what cannot be used', () => {
     ['gmni', `example.org SHA-256 ${SHA512}`, 13, /SHA-512 only/],
     ['gmni', `example.org SHA-512 ${SHA512.slice(3)}`, 21, /64 octets/],
     ['gmni', `example.org SHA-512 ${SHA512} never`, 213, /seconds/],
+    ['gmni', `example.org SHA-512 ${SHA512} 2110846073 more`, 224, /more than four/],
     ['gmni', `example.org:1966 SHA-512 ${SHA512}`, 1, /not an IPv6/],
     ['gmni', `example.org  SHA-512 ${SHA512}`, 13, /no algorithm/],
     ['go-gemini', `example.org sha512 ${BASE64}`, 13, /sha256 only/],
     ['go-gemini', `example.org sha256 ${BASE64.slice(0, -1)}`, 20, /base64/],
     // Two spellings of the same octets, of which only one is right.
     ['go-gemini', `example.org sha256 ${BASE64.replace('c=', 'd=')}`, 20, /base64/],
+    ['go-gemini', `example.org sha256 ${BASE64} more`, 65, /more than three/],
+    ['telescope', `example.org SHA256:${sha256} 0 more`, 87, /more than three/],
     ['telescope', `example.org SHA256:${sha256} 2`, 85, /flag/],
     ['telescope', `example.org SHA256:${sha256} -1`, 85, /flag/],
     ['telescope', `example.org SHA256:${sha256}`, 1, /no flag/],
@@ -447,13 +450,15 @@ describe('sources that are no files', () => {
     writeFileSync(join(place, 'README'), '1')
     symlinkSync(join(place, SHA256), join(place, hex(1)))
     writeFileSync(join(folder, 'certs', 'stray'), '')
+    writeFileSync(join(folder, 'certs', 'a.example', '192.0.2.2'), '')
     symlinkSync('/', join(folder, 'certs', 'root.example'))
     mkdirSync(join(folder, 'certs', '-bad-', '192.0.2.1'), { recursive: true })
     writeFileSync(join(folder, 'certs', '-bad-', '192.0.2.1', SHA256), '1')
     const store = TofuStore.inMemory()
     const done = await store.importKnownHosts(folder, { skipUnusable: true })
     expect(done).toMatchObject({ format: 'offpunk', added: 1 })
-    expect(done.problems).toHaveLength(5)
+    expect(done.problems).toHaveLength(6)
+    expect(done.problems.map(({ message }) => message)).toContain('"a.example": "192.0.2.2" is not a folder')
     await store.close()
   })
 
@@ -465,6 +470,43 @@ describe('sources that are no files', () => {
     for (const format of ['lagrange', 'av98', 'tlacacoca'] as const) {
       expect(await failure(store.importKnownHosts(path, { format }))).toMatchObject({ code })
     }
+    await store.close()
+  })
+
+  it('a file is not read as the folder of Offpunk', async () => {
+    const file = await fileWith(lineOf('geopard', 'a.example', 1))
+    const store = TofuStore.inMemory()
+    expect(await failure(store.importKnownHosts(file, { format: 'offpunk' }))).toMatchObject({
+      code: 'ERR_TLACACOCA_FILE_UNREADABLE',
+      message: expect.stringContaining('not a folder'),
+    })
+    expect(await store.listHosts()).toEqual([])
+    await store.close()
+  })
+
+  // The driver would open the file without the space, which is another one.
+  it('a database with a space at the end of its name is refused, not read from elsewhere', async () => {
+    const file = join(await temporaryFolder(), 'tofu.db')
+    for (const [path, n] of [
+      [`${file} `, 1],
+      [file, 2],
+    ] as const) {
+      const made = await fileWith('', 'made.db')
+      const db = new SQLite(made)
+      db.exec('CREATE TABLE known_hosts (hostname, port, fingerprint, first_seen, last_seen)')
+      const day = '2026-01-01T00:00:00+00:00'
+      db.prepare('INSERT INTO known_hosts VALUES (?, ?, ?, ?, ?)').run('a.example', 1965, `sha256:${hex(n)}`, day, day)
+      db.close()
+      writeFileSync(path, readFileSync(made))
+    }
+    const store = TofuStore.inMemory()
+    for (const options of [{}, { format: 'tlacacoca-sqlite' }] as const) {
+      expect(await failure(store.importKnownHosts(`${file} `, options))).toMatchObject({
+        code: 'ERR_TLACACOCA_FILE_UNREADABLE',
+        message: expect.stringContaining('spaces at its end'),
+      })
+    }
+    expect(await store.listHosts()).toEqual([])
     await store.close()
   })
 
