@@ -34,6 +34,7 @@ function verifies({ spki, signedPart, signature }: RequestFacts, scheme: Scheme)
   } catch (error) {
     // A point that is not on its curve.
     if (error instanceof CertificateError) throw refusedKey(reasonOf(error), { cause: error })
+    /* v8 ignore next -- @preserve OpenSSL says false to all that is known here; if it throws, that is no proof either */
     return false
   }
 }

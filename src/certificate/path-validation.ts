@@ -174,7 +174,7 @@ function attempt(check: () => Refusal | null): Refusal | null {
     return check()
   } catch (error) {
     if (error instanceof CertificateError) return { problem: 'malformed', detail: error.message }
-    // OpenSSL's own complaint about a signature it cannot even try to verify.
+    /* v8 ignore next -- @preserve OpenSSL says false to all that is known here; if it throws, nobody has signed */
     return { problem: 'bad_signature', detail: error instanceof Error ? error.message : String(error) }
   }
 }

@@ -96,6 +96,22 @@ describe('a certificate for somebody else', () => {
   })
 })
 
+describe('signerFor', () => {
+  it.each([
+    ['X25519', () => generateKeyPairSync('x25519'), '1.3.101.110'],
+    ['DSA', () => generateKeyPairSync('dsa', { modulusLength: 2048, divisorLength: 256 }), '1.2.840.10040.4.1'],
+  ] as const)('signs nothing with a key of another kind: %s', (_, make, algorithm) => {
+    const { privateKey, publicKey } = make()
+    const spki = publicKey.export({ format: 'der', type: 'spki' })
+    expect(() => signerFor(privateKey, spki)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_TLACACOCA_CERTIFICATE_UNSUPPORTED',
+        message: `keys of the algorithm ${algorithm} cannot be used here`,
+      }),
+    )
+  })
+})
+
 describe('a serial number', () => {
   it.each([
     ['01', '01'],

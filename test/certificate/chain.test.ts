@@ -255,6 +255,14 @@ const rows: readonly Row[] = [
     says: /cannot be used/,
   },
   {
+    rule: 'P3',
+    what: 'a subject that cannot be read',
+    given: spoilt({ leaf: { subjectDer: sequence(element(0x31)) } }),
+    code: 'CERTIFICATE_MALFORMED',
+    says: /cannot be used/,
+    subjects: [],
+  },
+  {
     rule: 'P4',
     what: 'an unknown critical extension of the leaf',
     given: spoilt({ leaf: critical }),

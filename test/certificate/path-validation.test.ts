@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { createPublicKey } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -44,6 +45,13 @@ function chainOf(authorities: number): Zoo {
   const middle: Issued[] = []
   for (let i = 1; i < authorities; i++) middle.push(below(middle.at(-1) ?? top, `middle ${i}`))
   return { leaf: leafOf(middle.at(-1) ?? top), middle, trusted: [top] }
+}
+
+/** With an RSA key of so many octets, of which nobody has the private half. */
+function withKey(other: Issued, length: number): Issued {
+  const n = Buffer.alloc(length, 0xff).toString('base64url')
+  const publicKey = createPublicKey({ format: 'jwk', key: { kty: 'RSA', n, e: 'AQAB' } })
+  return { ...other, keys: { ...other.keys, publicKey } }
 }
 
 interface Row {
@@ -223,6 +231,24 @@ const rows: readonly Row[] = [
     zoo: () => three({ leaf: { key: 'secp256k1' } }),
     ours: 'unsupported_key',
     unlikeOpenssl: 'no TLS suite has the curve',
+  },
+
+  {
+    what: 'with an RSA key of 8200 bits',
+    zoo: () => {
+      const top = root()
+      return { leaf: leafOf(top, { key: withKey(top, 1025) }), trusted: [top] }
+    },
+    ours: 'unsupported_key',
+    unlikeOpenssl: 'it takes long to verify with',
+  },
+  {
+    what: 'with an RSA key of 8192 bits',
+    zoo: () => {
+      const top = root()
+      return { leaf: leafOf(top, { key: withKey(top, 1024) }), trusted: [top] }
+    },
+    ours: 'valid',
   },
 
   // Authorities.

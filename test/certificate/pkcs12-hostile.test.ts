@@ -310,6 +310,58 @@ describe('a damaged file', () => {
     await expect(read(await sealed([plain(content)]))).rejects.toMatchObject(expected)
   })
 
+  const prf = (dotted: string) => sequence(oid(dotted), element(0x05))
+  const pbkdf2 = (...rest: Uint8Array[]) =>
+    sequence(
+      oid('1.2.840.113549.1.5.13'),
+      sequence(
+        sequence(oid('1.2.840.113549.1.5.12'), sequence(octets(Buffer.alloc(8)), integer(1), ...rest)),
+        sequence(oid('2.16.840.1.101.3.4.1.42'), octets(Buffer.alloc(16))),
+      ),
+    )
+  it.each<[string, Uint8Array, object]>([
+    ['and a known function', shroudedBag(pbkdf2(prf('1.2.840.113549.2.9')), data), wrong],
+    [
+      'with something after its end',
+      shroudedBag(pbkdf2(prf('1.2.840.113549.2.9'), integer(1)), data),
+      { ...malformed, message: expect.stringContaining('PBKDF2 have something after their end') },
+    ],
+    [
+      'by a function nobody knows',
+      shroudedBag(pbkdf2(prf('1.2.840.113549.2.99')), data),
+      { ...unsupported, message: expect.stringContaining('PBKDF2 with an unknown function') },
+    ],
+  ])('with a key under PBKDF2 %s does not open', async (_, content, expected) => {
+    await expect(read(await sealed([plain(content)]))).rejects.toMatchObject(expected)
+  })
+
+  it.each([
+    ['no octets', element(0x06)],
+    ['an arc beyond exact numbers', element(0x06, Uint8Array.of(0x2a), Buffer.alloc(10, 0xff), Uint8Array.of(0x7f))],
+    ['hundreds of octets', element(0x06, Buffer.alloc(500, 0x2a))],
+  ])('with an object identifier of %s is malformed', async (_, kind) => {
+    const file = sequence(integer(3), sequence(kind, explicit(octets(sequence()))), mac(integer(1)))
+    await expect(read(file)).rejects.toMatchObject({
+      ...malformed,
+      message: expect.stringContaining('is no object identifier'),
+    })
+  })
+
+  it('lets others have their turn while much is decrypted by RC2', async () => {
+    await import('node-forge') // loading it takes its time once
+    const file = await sealed([encrypted(pkcs12Scheme(6, integer(1)), Buffer.alloc(200_000))])
+    let turns = 0
+    let running = true
+    const turn = () => {
+      turns++
+      if (running) setImmediate(turn)
+    }
+    setImmediate(turn)
+    await expect(read(file)).rejects.toMatchObject(wrong)
+    running = false
+    expect(turns).toBeGreaterThan(20)
+  })
+
   it('with an octet after what RC2 encrypted is refused, although the rest would open', async () => {
     const { default: forge } = await import('node-forge')
     const [secret] = secretsOf(passphrase)

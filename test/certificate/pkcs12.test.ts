@@ -4,6 +4,7 @@ import { createHmac, generateKeyPairSync, pbkdf2Sync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { type DerElement, DerReader } from '../../src/certificate/der.ts'
 import { KeyedChain } from '../../src/certificate/keyed-chain.ts'
+import { secretsOf } from '../../src/certificate/pkcs12-keys.ts'
 import { readPkcs12 } from '../../src/certificate/pkcs12-read.ts'
 import { writePkcs12 } from '../../src/certificate/pkcs12-write.ts'
 import { TrustStore } from '../../src/certificate/trust-store.ts'
@@ -252,10 +253,32 @@ it('reads a file whose empty passphrase is no octets at all', async () => {
   }
 })
 
+it('takes a passphrase of octets that are no text as they are', async () => {
+  const secret = Uint8Array.of(0x70, 0xe9, 0xff, 0x80)
+  const file = await writePkcs12(
+    { certificates: [ana.certificate], privateKey: ana.keys.privateKey },
+    { passphrase: secret, iterations: 2048 },
+  )
+  expect((await readPkcs12(file, { passphrase: secret })).entries).toHaveLength(1)
+  const legacy = secretsOf(secret)
+  expect(legacy).toHaveLength(1)
+  expect(Buffer.from(legacy[0].bmp).toString('hex')).toBe('007000e900ff00800000')
+  await expect(readPkcs12(file, { passphrase: Uint8Array.of(0x70, 0xe9, 0xff) })).rejects.toMatchObject({
+    code: 'ERR_TLACACOCA_KEY_PASSPHRASE_WRONG',
+  })
+})
+
 describe('PBMAC1 (RFC 9579)', () => {
   const safe = sequence(plain(certificateBag(ana.certificate), keyBag(ana.keys.privateKey)))
   const salt = Buffer.from('saltsalt')
-  const make = (options: { key?: string; keyBytes?: number; iterations?: number; hmac?: string; arc?: number }) => {
+  const make = (options: {
+    key?: string
+    keyBytes?: number
+    iterations?: number
+    hmac?: string
+    arc?: number
+    cut?: number
+  }) => {
     const { key: text = passphrase, keyBytes = 32, iterations = 2048, hmac = 'sha256', arc = 9 } = options
     // What is to be refused need not be made properly.
     const proper = iterations === 2048 && keyBytes > 0 && keyBytes < 100
@@ -266,7 +289,10 @@ describe('PBMAC1 (RFC 9579)', () => {
       sequence(octets(salt), integer(iterations), ...(keyBytes === 0 ? [] : [integer(keyBytes)]), prf),
     )
     const algorithm = sequence(oid('1.2.840.113549.1.5.14'), sequence(pbkdf2, prf))
-    const digest = createHmac(hmac, key).update(safe).digest()
+    const digest = createHmac(hmac, key)
+      .update(safe)
+      .digest()
+      .subarray(options.cut ?? 0)
     // What follows is not used.
     return container(safe, sequence(sequence(algorithm, octets(digest)), octets(Buffer.from('NOT USED')), integer(1)))
   }
@@ -285,6 +311,10 @@ describe('PBMAC1 (RFC 9579)', () => {
     [{ iterations: 2 ** 31 - 1 }, 'PKCS12_EXCESSIVE'],
     [{ keyBytes: 2 ** 31 - 1 }, 'PKCS12_EXCESSIVE'],
     [{ keyBytes: 10_000 }, 'PKCS12_MALFORMED'],
+    // A part of the right MAC is none: it would be found by trying.
+    [{ cut: 1 }, 'PKCS12_MALFORMED'],
+    [{ cut: 31 }, 'PKCS12_MALFORMED'],
+    [{ cut: 32 }, 'PKCS12_MALFORMED'],
     [{ arc: 99 }, 'PKCS12_UNSUPPORTED'],
   ])('is refused with %j', async (options, code) => {
     await expect(read(make(options))).rejects.toMatchObject({ code: `ERR_TLACACOCA_${code}` })

@@ -154,6 +154,7 @@ describe('a hostile key file', () => {
     ['no derivation parameters', pbes2(algorithm(PBKDF2))],
     ['an unknown cipher', pbes2(pbkdf2(1000), algorithm('1.2.3.4', octets(16)))],
     ['an unknown derivation', pbes2(algorithm('1.2.3.4', element(0x30)))],
+    ['an unknown derivation with a salt', pbes2(algorithm('1.2.3.4', element(0x30, octets(8))))],
     ['an unknown hash', pbes2(algorithm(PBKDF2, element(0x30, octets(8), integer(1000), algorithm('1.2.3.4'))))],
     ['an unknown scheme', element(0x30, algorithm('1.2.840.113549.1.5.3', element(0x30)), octets(64))],
     [

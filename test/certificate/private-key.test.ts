@@ -1,4 +1,4 @@
-import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -6,6 +6,7 @@ import type { Certificate } from '../../src/certificate/certificate.ts'
 import { generateSelfSignedCertificate } from '../../src/certificate/generate.ts'
 import { loadPrivateKey, matchesCertificate } from '../../src/certificate/private-key.ts'
 import { testCertificate } from '../support/certificates.ts'
+import { crafted } from '../support/crafted-certificates.ts'
 import { openssl } from '../support/openssl.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
@@ -155,6 +156,18 @@ describe('matchesCertificate', () => {
     for (const other of [ec, rsa, ed25519, generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey]) {
       expect(matchesCertificate(other, certificate)).toBe(false)
     }
+  })
+
+  // 256 bits are not enough for the padding of a signature over SHA-256.
+  it('knows no key that cannot sign', () => {
+    const number = (octets: number) => Buffer.alloc(octets, 0xff).toString('base64url')
+    const halves = { p: number(16), q: number(16), dp: number(16), dq: number(16), qi: number(16) }
+    const small = createPrivateKey({
+      format: 'jwk',
+      key: { kty: 'RSA', n: number(32), e: 'AQAB', d: number(32), ...halves },
+    })
+    const spki = createPublicKey(small).export({ format: 'der', type: 'spki' })
+    expect(matchesCertificate(small, crafted({ spki }))).toBe(false)
   })
 
   it('is not fooled by a key that carries the public half of another', () => {

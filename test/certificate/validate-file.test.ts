@@ -2,6 +2,7 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { Certificate } from '../../src/certificate/certificate.ts'
+import { isOpenToOthers } from '../../src/certificate/file-permissions.ts'
 import { type ValidateFileOptions, validateCertificateFile } from '../../src/certificate/validate-file.ts'
 import { type TestCertificate, testCertificate } from '../support/certificates.ts'
 import { craft, ecKey, sequence, utcTime } from '../support/crafted-certificates.ts'
@@ -32,6 +33,16 @@ async function check(files: Files, options: ValidateFileOptions & { readonly ask
 }
 
 const pair = (): Promise<TestCertificate> => testCertificate()
+
+it('a file that is gone is open to nobody', async () => {
+  const path = join(await temporaryFolder(), 'key.pem')
+  expect(await isOpenToOthers(path)).toBe(false)
+  await writeFile(path, '')
+  await chmod(path, 0o640)
+  expect(await isOpenToOthers(path)).toBe(process.platform !== 'win32')
+  await chmod(path, 0o600)
+  expect(await isOpenToOthers(path)).toBe(false)
+})
 
 describe('a certificate file', () => {
   it('with one good certificate has no problem, with its key or without', async () => {
@@ -166,6 +177,8 @@ describe('a key file', () => {
     expect(await check({ cert: certPem, key })).toEqual(['key_encrypted'])
     expect(await check({ cert: certPem, key }, { passphrase: 'wrong' })).toEqual(['key_passphrase_wrong'])
     expect(await check({ cert: certPem, key }, { passphrase: 'right' })).toEqual([])
+    // A mistake of the program is no problem of the file.
+    await expect(check({ cert: certPem, key }, { passphrase: 5 as never })).rejects.toThrow(TypeError)
   })
 
   it.each([0o640, 0o604, 0o644, 0o660, 0o666, 0o610, 0o777])('with the mode %o is open to others', async (keyMode) => {
