@@ -10,6 +10,7 @@ import { connect } from '../../src/tls/connect.ts'
 import { dangerouslyAcceptAny } from '../../src/tls/verifiers/dangerously-accept-any.ts'
 import { testCertificate } from '../support/certificates.ts'
 import { forgeCertificate } from '../support/forged-certificates.ts'
+import { issue } from '../support/issued-certificates.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { testServer } from '../support/tls-server.ts'
 
@@ -43,6 +44,18 @@ describe('createClientContext', () => {
       }
     },
   )
+
+  it('tells that OpenSSL refuses a key that is too small', async () => {
+    const keys = generateKeyPairSync('rsa', { modulusLength: 512 })
+    const me = issue({ subject: 'me', key: { ...issue(), keys } })
+    const identity = { cert: me.certificate.toPem(), key: keys.privateKey.export({ format: 'pem', type: 'pkcs8' }) }
+    const error = await createClientContext({ identity: { ...identity, key: String(identity.key) } }).catch((e) => e)
+    expect(error).toMatchObject({
+      code: 'ERR_TLACACOCA_CONTEXT_INVALID',
+      message: expect.stringMatching(/^OpenSSL refuses the identity: .*too small/),
+    })
+    expect(error.cause).toBeInstanceOf(Error)
+  })
 
   it('sends the intermediates that stand after the certificate', async () => {
     const root = forgeCertificate({ commonName: 'root', ca: true })

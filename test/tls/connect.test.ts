@@ -10,13 +10,16 @@ import type { PeerCandidate, PeerVerifier, VerifierDecision } from '../../src/ce
 import { formatPem } from '../../src/certificate/pem.ts'
 import { endpointFrom, parseEndpoint } from '../../src/names/endpoint.ts'
 import { createClientContext } from '../../src/tls/client-context.ts'
+import { shakeHands } from '../../src/tls/client-handshake.ts'
 import { connect } from '../../src/tls/connect.ts'
+import { Deadline } from '../../src/tls/deadline.ts'
 import { authorities } from '../../src/tls/verifiers/authorities.ts'
 import { dangerouslyAcceptAny } from '../../src/tls/verifiers/dangerously-accept-any.ts'
 import { pins } from '../../src/tls/verifiers/pins.ts'
 import { byteProxy } from '../support/byte-proxy.ts'
 import { bytes, craft, ecKey, element, extension, name, sequence } from '../support/crafted-certificates.ts'
 import { forgeCertificate } from '../support/forged-certificates.ts'
+import { memoryPair } from '../support/memory-pair.ts'
 import { listening, testServer } from '../support/tls-server.ts'
 
 const VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const
@@ -596,6 +599,56 @@ describe('connect gives up', () => {
     await expect(connect({ endpoint: here(port), verify })).rejects.toMatchObject({
       code: 'ERR_TLACACOCA_HANDSHAKE_FAILED',
     })
+  })
+
+  // A promise or two lie between the acceptance and the answer to the caller, and the signal may come in each.
+  it('when its signal is aborted at any moment around the acceptance, so that no connection stays', async () => {
+    const server = await testServer({})
+    let refused = 0
+    for (let ticks = 0; ticks < 40; ticks++) {
+      const controller = new AbortController()
+      const later = (left: number): void => {
+        if (left === 0) controller.abort()
+        else queueMicrotask(() => later(left - 1))
+      }
+      const { verify } = asked((candidate) => {
+        later(ticks)
+        return dangerouslyAcceptAny().verify(candidate)
+      })
+      const error = await connect({ endpoint: here(server.port), verify, signal: controller.signal }).then(
+        ({ stream }) => once(stream, 'error').then(([thrown]) => thrown as unknown),
+        (thrown: unknown) => {
+          refused++
+          return thrown
+        },
+      )
+      expect(error).toMatchObject({ code: 'ERR_TLACACOCA_ABORTED' })
+    }
+    // Both were met: an attempt that was given up, and a connection that was destroyed.
+    expect(refused).toBeGreaterThan(0)
+    expect(refused).toBeLessThan(40)
+  })
+
+  it('before a byte is sent when the time was up already', async () => {
+    const [transport, far] = memoryPair()
+    const heard: Buffer[] = []
+    far.on('data', (chunk: Buffer) => heard.push(chunk))
+    const deadline = new Deadline({
+      to: 'memory',
+      timeoutMs: 5000,
+      verifyTimeoutMs: 5000,
+      signal: AbortSignal.abort('enough'),
+    })
+    const attempt = shakeHands(transport, {
+      endpoint: parseEndpoint('example.org:1965'),
+      credentials: (await createClientContext()).credentials,
+      serverName: null,
+      verify: dangerouslyAcceptAny(),
+      deadline,
+      onIdentityInClear: () => {},
+    })
+    await expect(attempt).rejects.toMatchObject({ code: 'ERR_TLACACOCA_ABORTED', cause: 'enough' })
+    expect(transport.destroyed).toBe(true)
   })
 
   it('on the connection, too, when its signal is aborted later', async () => {

@@ -3,17 +3,23 @@ import { Socket } from 'node:net'
 import { connect, createServer, TLSSocket } from 'node:tls'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Peer } from '../../src/certificate/peer.ts'
+import { formatPem } from '../../src/certificate/pem.ts'
 import { peerOf } from '../../src/tls/peer-of.ts'
+import { craft } from '../support/crafted-certificates.ts'
 import { forgeCertificate } from '../support/forged-certificates.ts'
 
 const root = forgeCertificate({ commonName: 'root', ca: true })
 const site = forgeCertificate({ hosts: ['example.org'], issuer: root })
 const mine = forgeCertificate({ issuer: root, notAfter: new Date('2021-01-01T00:00:00Z') })
 
+/** In the place of `root`, with a serial number whose length is written as no DER has it. */
+const UNREADABLE = craft({ subject: root.name, issuer: root.name, serial: Uint8Array.of(2, 0x81, 1, 1) })
+
 /** Both ends of a finished handshake, as Node gives them. */
 async function handshake(
   version: 'TLSv1.2' | 'TLSv1.3',
   identity = true,
+  chain = mine.certPem + root.certPem,
 ): Promise<{ client: TLSSocket; server: TLSSocket }> {
   const listener = createServer({
     cert: site.certPem + root.certPem,
@@ -31,7 +37,7 @@ async function handshake(
     rejectUnauthorized: false,
     minVersion: version,
     maxVersion: version,
-    ...(identity && { cert: mine.certPem + root.certPem, key: mine.keyPem }),
+    ...(identity && { cert: chain, key: mine.keyPem }),
   })
   client.on('error', () => {})
   const [[server]] = await Promise.all([once(listener, 'secureConnection'), once(client, 'secureConnect')])
@@ -66,6 +72,15 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('the peer of a socket over %s', (
     expect(peerOf(client)).toBe(first)
     client.destroy()
     expect(peerOf(client)).toBe(first)
+  })
+
+  // OpenSSL reads BER, where a length may be longer than need be.
+  it('is the client without what cannot be read of its chain', async () => {
+    const { certPem: chain } = { certPem: mine.certPem + formatPem('CERTIFICATE', UNREADABLE) }
+    const { server } = await handshake(version, true, chain)
+    expect(server.getPeerX509Certificate()?.issuerCertificate?.subject).toBe('CN=root')
+    const peer = peerOf(server) as Peer
+    expect(peer.chain.map(({ fingerprint }) => fingerprint)).toEqual([mine.certificate.fingerprint])
   })
 
   it('is null where the client sent no certificate', async () => {

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -10,6 +11,7 @@ import { createServer } from '../../src/tls/server.ts'
 import { createServerContext, type ServerContext, type ServerContextOptions } from '../../src/tls/server-context.ts'
 import type { ServerContextEvent } from '../../src/tls/server-generation.ts'
 import { type ForgedCertificate, forgeCertificate } from '../support/forged-certificates.ts'
+import { issue } from '../support/issued-certificates.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { rawClient, visit } from '../support/tls-clients.ts'
 
@@ -103,6 +105,22 @@ describe('a reload', () => {
   it('says that nothing changed where nothing did', async () => {
     const { source } = await files(org)
     const context = await createServerContext({ certificates: [source] })
+    expect((await context.reload()).changed).toBe(false)
+  })
+
+  it('says so if the authorities of clients changed, and if they did not', async () => {
+    const { source } = await files(org)
+    const folder = await temporaryFolder()
+    const certFile = join(folder, 'ca.pem')
+    const [one, two] = ['one', 'two'].map((commonName) => forgeCertificate({ commonName, ca: true }).certPem)
+    await writeFile(certFile, one ?? '')
+    const context = await createServerContext({
+      certificates: [source],
+      clientCertificates: { trustedAuthorities: [{ certFile }] },
+    })
+    expect((await context.reload()).changed).toBe(false)
+    await writeFile(certFile, two ?? '')
+    expect((await context.reload()).changed).toBe(true)
     expect((await context.reload()).changed).toBe(false)
   })
 
@@ -208,6 +226,14 @@ describe('what is refused before a context exists', () => {
     ['suites of your own', { ciphers: 'ALL' }],
   ])('%s, as a mistake of the program', async (_, wrong) => {
     await expect(createServerContext({ certificates: [good], ...wrong } as never)).rejects.toThrow(TypeError)
+  })
+
+  it('a key that OpenSSL finds too small, by the name of the certificate', async () => {
+    const keys = generateKeyPairSync('rsa', { modulusLength: 512 })
+    const { certificate } = issue({ names: [[2, 'example.org']], key: { ...issue(), keys } })
+    const key = keys.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()
+    const certificates = [sourceOf(net), { cert: certificate.toPem(), key }]
+    await expect(createServerContext({ certificates })).rejects.toThrow(/certificates\[1\].*too small/)
   })
 
   it('an encrypted key without its passphrase, or with another', async () => {

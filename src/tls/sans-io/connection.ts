@@ -520,6 +520,7 @@ export class Connection implements AsyncDisposable {
   }
 
   #end(): void {
+    /* v8 ignore next -- @preserve both callers have just looked; a program hears of the opening in a later turn */
     if (this.#isOver()) return
     this.#state = 'finishing'
     this.#engine?.end(() => {
@@ -530,6 +531,7 @@ export class Connection implements AsyncDisposable {
   }
 
   #peerEnded(): void {
+    /* v8 ignore next -- @preserve the engine is closed together with the connection, and says nothing from then on */
     if (this.#isOver()) return
     this.#peerFinished = true
     this.#state = 'finishing'

@@ -316,6 +316,7 @@ export class Engine {
   }
 
   #keylog(line: Buffer): void {
+    /* v8 ignore next -- @preserve a program can end it while OpenSSL writes, and keys are told of before that */
     if (this.#gate === 'closed') return
     this.#encryptedAlerts.keylog(line)
     this.#records.keylog(line)
@@ -367,6 +368,7 @@ export class Engine {
     if (holds) {
       this.#gate = 'holding'
       this.#confirmHeld = confirm
+      /* v8 ignore next -- @preserve only early data, which is off, would be in one write with a hello */
       if (passing.length > 0) this.#send(passing, nothing)
       // Not from inside OpenSSL, and not before it is known whether OpenSSL has only an alert to send.
       if (!this.#feeding) queueMicrotask(() => this.#settle(true))
@@ -447,6 +449,7 @@ export class Engine {
   }
 
   #fail(error: Error, answered: boolean): void {
+    /* v8 ignore next -- @preserve whoever asks has just looked, but for what a program does when it hears of an opening */
     if (this.#isClosed()) return
     const number = receivedAlert(error)
     const untold = this.#untoldAlert ?? this.#clearAlerts?.ending ?? null

@@ -42,6 +42,27 @@ function group(prime: bigint, generator: bigint | Uint8Array = 2n, ...rest: read
   return element(0x30, integer(prime), g, ...rest)
 }
 
+// OpenSSL makes none such for the generator 2: half of it, less one, can be halved twice.
+const OTHER_SAFE_PRIME = BigInt(
+  '0x' +
+    'c48c681bdce8d86c1077ec04d8cee002f530e0d350324869eaf1553391f6de05b45ebc01a8be1dd428ee86f8417b7261' +
+    '573e4163aee01416246893c0a7adf2f3ef693ac048a98d4687c192ecd0176ddfcc290c1776d1063780fbafc824a274e5' +
+    'fb215d26ce13f2dafb71fd7354b810bc20bb6900a37619d1bbe6e8d8f62bea70f6d7f0a08af61bf59b1dcb8b412a939b' +
+    'b66c3cd13ce11d0bbf9cd918dcd941062f16356ad6be32d0c76fea723bddfa3dce122a9c4c8e9da154b5f59bb769aed9' +
+    '487c54d0d1dcd99a7698971e2d541b51252c62708b5065113506a2e93af682e58b309c02b8628b92ba8af8ac93a03c3d' +
+    'eb801c13b84a6dea7be21df2685b6d23',
+)
+// The same, but half of it is the product of two primes of 1024 bits.
+const PRODUCT_OF_TWO = BigInt(
+  '0x' +
+    '178d2ece9fdfaa9ea8bf3c95020bf32f6cb2959d0a0b02f5352cb913815dba71c165659bc970e18cace898383bd04d3f' +
+    '1cb67e21e97174981a27e22546f89b235592d392f19758737e77b883988480b72167af8dbe22a6612374c14083cf7bd8' +
+    'c8e1787cb0eccb3ca7386a3a670e9e60e561d156f851e568211aae54a5bbfbaeacc91ba57c8bccab78a43b64e05d70f1' +
+    '427ea2f35f7e65609d5e5340fbb630f3820f1e4a63205d7ec5e2a181040d989eb4cd5163cfab291383acce35135033a8' +
+    '588cae202879f21f1253894f3eb3b472e21b1f80ec3afae504225f9849cac28339167b7d8de228b22f039796ba9f7de1' +
+    'da3efdc4309c689f727d3202978bb852b',
+)
+
 describe('what is read', () => {
   it.each<[string, DhParams, string | null]>([
     ['none', 'none', null],
@@ -62,6 +83,12 @@ describe('what is read', () => {
 
   it.each(['modp14', 'modp15', 'modp16'])('is a group of RFC 3526: %s', (name) => {
     expect(readDhParams(group(primeOf(name)))).toMatch(/^-----BEGIN DH PARAMETERS-----/)
+  })
+
+  it('is a safe prime of the other kind as well', () => {
+    expect(OTHER_SAFE_PRIME % 8n).toBe(3n)
+    expect(checkPrimeSync(OTHER_SAFE_PRIME >> 1n)).toBe(true)
+    expect(readDhParams(group(OTHER_SAFE_PRIME))).toBe(formatPem(LABEL, group(OTHER_SAFE_PRIME)))
   })
 
   it.runIf(hasOpenssl)('is what OpenSSL reads', () => {
@@ -85,6 +112,7 @@ describe('what is refused', () => {
     ['a Mersenne number', group(2n ** 2048n - 1n), /safe prime/],
     ['a product of two safe primes', group(P1024 * P1024), /safe prime/],
     ['no prime', group(NO_PRIME), /safe prime/],
+    ['twice a product of two primes, and one', group(PRODUCT_OF_TWO), /safe prime/],
     ['a prime p of which (p - 1) / 2 is none', group(NO_SAFE_PRIME), /safe prime/],
     ['no prime p of which (p - 1) / 2 is one', group(HALF_A_SAFE_PRIME), /safe prime/],
     ['a negative prime', element(0x30, element(0x02, Buffer.alloc(257, 0x81)), smallInteger(2)), /out of range/],

@@ -556,7 +556,7 @@ describe.each(VERSIONS)('by %s', (version) => {
     })
 
     // Who waits for a write, and nobody reads: the write must not wait for the reading.
-    it.each(['a write that is under way', 'a write afterwards', 'an end'] as const)(
+    it.each(['a write that is under way', 'a write afterwards', 'an end', 'an end afterwards'] as const)(
       'fails %s, though something is unread',
       async (what) => {
         const { client, server, near, far } = ourPair(version)
@@ -564,7 +564,7 @@ describe.each(VERSIONS)('by %s', (version) => {
         await Promise.all([client.established, server.established])
         client.write('unread')
         await until(() => server.readableLength > 0, 'data')
-        if (what !== 'a write afterwards') Object.assign(far, { _write: () => {} })
+        if (!what.endsWith('afterwards')) Object.assign(far, { _write: () => {} })
         const outcome = new Promise((resolve) => {
           if (what === 'a write that is under way') server.write(Buffer.alloc(200_000), resolve)
           else server.once('error', resolve)
@@ -575,6 +575,7 @@ describe.each(VERSIONS)('by %s', (version) => {
         far.destroy(new Error('gone'))
         await turns(10)
         if (what === 'a write afterwards') server.write('answer')
+        if (what === 'an end afterwards') server.end()
         expect(await outcome).toBeInstanceOf(TlacacocaError)
         expect(await endOf(server)).toMatch(/^ERR_TLACACOCA_(TRUNCATED|CONNECTION_BROKEN)$/)
       },
