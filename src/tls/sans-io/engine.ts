@@ -240,6 +240,7 @@ export class Engine {
 
   /** Opens the gate. What was held leaves first. */
   release(): void {
+    /* v8 ignore next -- @preserve whoever releases has just looked, and nothing of the program's runs in between */
     if (this.#gate === 'closed') return
     this.#forgetFlight()
     const held = this.#filter === null ? this.#held : [this.#filter.takeWaiting()]

@@ -610,6 +610,17 @@ describe.each(KINDS)('a fatal alert under encryption, read by a $side over $vers
     }
   })
 
+  it('of which Node says nothing is told of when more comes behind it at once', async () => {
+    const wire = await openPair(tls())
+    const [reader, sender] = side === 'client' ? [wire.client, wire.server] : [wire.server, wire.client]
+    sender.connection.sendAlert(99 as AlertCode, 'fatal')
+    reader.receive(sender.take())
+    expect(reader.isSilent).toBe(false)
+    reader.receive(Buffer.of(23, 3, 3, 0, 1, 0))
+    expect(reader.thrown).toMatchObject([{ code: 'ERR_TLACACOCA_TLS_ALERT', alertCode: 99 }])
+    expect(reader.closes).toEqual([true])
+  })
+
   it('may come during the handshake', async () => {
     const kind = { side, version }
     const refuse: EndOptions['verify'] = (_chain, connection) =>

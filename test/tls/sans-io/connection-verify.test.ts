@@ -1,9 +1,13 @@
 // The program's own look at the peer: when it is asked, what it may do, and what the peer hears of it.
 
+import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import type { PeerVerifier } from '../../../src/certificate/peer-verifier.ts'
+import { formatPem } from '../../../src/certificate/pem.ts'
 import { VerificationRefused } from '../../../src/errors.ts'
 import { fixedClock } from '../../../src/testing/fixed-clock.ts'
 import type { VerifyCallback } from '../../../src/tls/sans-io/connection-sink.ts'
+import { craft } from '../../support/crafted-certificates.ts'
 import {
   againstNodeClient,
   againstNodeServer,
@@ -508,3 +512,37 @@ it('does nothing on one side that the other side could see, if both accept', asy
   expect(wire.client.log.filter((each) => each === 'verify')).toHaveLength(1)
   expect(wire.server.log.filter((each) => each === 'verify')).toHaveLength(1)
 })
+
+// OpenSSL reads BER, where a length may be longer than need be.
+it.each(VERSIONS)(
+  'a server whose certificate cannot be read is refused, and nobody is asked, by %s',
+  async (version) => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const spki = publicKey.export({ format: 'der', type: 'spki' })
+    const unreadable = craft({ spki, serial: Uint8Array.of(2, 0x81, 1, 1) })
+    let asked = 0
+    const verifier: PeerVerifier = {
+      name: 'anybody',
+      verify: () => {
+        asked++
+        return { accept: true, ground: 'anybody' }
+      },
+    }
+    const wire = againstNodeServer({
+      client: clientTls({ ...only(version), verifier }),
+      node: {
+        cert: formatPem('CERTIFICATE', unreadable),
+        key: privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
+      },
+    })
+    wire.client.write('question')
+    await wire.settle()
+    expect(await wire.client.failure()).toMatchObject({
+      code: 'ERR_TLACACOCA_BAD_TLS_DATA',
+      message: expect.stringContaining('no certificate, or none that can be read'),
+    })
+    expect(asked).toBe(0)
+    expect(wire.server.alerts).toEqual([42])
+    expect(wire.server.text).toBe('')
+  },
+)

@@ -419,6 +419,97 @@ describe.each(VERSIONS)('calls from inside a callback, by %s', (version) => {
     expect((await wire.client.failure()).message).toMatch(/ended/)
   })
 
+  it('may be destroyed when what has waited leaves as it opens, and then never says that it is open', async () => {
+    const reason = new Error('enough')
+    const wire = wirePair({
+      client: clientTls(only(version)),
+      server: serverTls(),
+      clientEnd: { onWrite: (_bytes, connection) => void (connection?.info && connection.destroy(reason)) },
+    })
+    wire.client.write('question')
+    await wire.settle()
+    expect(await wire.client.failure()).toBe(reason)
+    expect(wire.client.closes).toEqual([true])
+    expect(wire.server.text).not.toContain('answer')
+  })
+
+  it('may be destroyed while the alert of a refusal leaves, and ends with the reason that came first', async () => {
+    const reason = new Error('enough')
+    const wire = wirePair({
+      client: clientTls(only(version)),
+      server: serverTls(),
+      clientEnd: {
+        verify: () => {
+          throw new Error('refused')
+        },
+        onWrite: (_bytes, connection) => void (connection?.state === 'verifying' && connection.destroy(reason)),
+      },
+    })
+    await wire.settle()
+    expect(await wire.client.failure()).toBe(reason)
+    expect(wire.client.closes).toEqual([true])
+    await expect(wire.client.connection.established).rejects.toBe(reason)
+  })
+
+  it('keeps the order of what is written from inside writeToWire, several at a time', async () => {
+    let rounds = 3
+    const wire = await openPair({
+      client: clientTls(only(version)),
+      server: serverTls(),
+      clientEnd: {
+        onWrite: (_bytes, connection) => {
+          if (connection === null || rounds === 3) return
+          rounds++
+          for (const letter of 'abc') connection.dataFromApplication(Buffer.from(`${rounds}${letter} `))
+        },
+      },
+    })
+    rounds = 0
+    wire.client.write('first ')
+    await wire.settle()
+    expect(rounds).toBe(3)
+    expect(wire.server.text).toBe('first 1a 1b 1c 2a 2b 2c 3a 3b 3c ')
+  })
+
+  it('is over at once if too much comes while its own alert still waits', async () => {
+    const limits = { maxBufferedBytes: 1000 }
+    const wire = await openPair({
+      client: clientTls({ ...only(version), limits }),
+      server: serverTls(),
+      clientEnd: {
+        onData: (_plaintext, connection) => {
+          if (connection.state !== 'open') return
+          connection.dataFromApplication(Buffer.from('before'))
+          connection.sendAlert(49, 'fatal')
+          connection.receive(Buffer.alloc(1001))
+        },
+      },
+    })
+    const before = wire.client.closes.length
+    wire.server.write('question')
+    await wire.settle()
+    expect(wire.client.closes.length - before).toBe(1)
+    expect(await wire.client.failure()).toMatchObject({
+      code: 'ERR_TLACACOCA_BAD_TLS_DATA',
+      message: expect.stringContaining('more than 1000 bytes'),
+    })
+  })
+
+  // OpenSSL writes 4 KiB at a time during a handshake.
+  it('says a hello that is larger than a write of OpenSSL, and nothing more before the verdict', async () => {
+    const alpn = Array.from({ length: 60 }, (_, n) => `${n}`.padStart(100, 'x'))
+    const wire = wirePair({
+      client: clientTls({ ...only(version), alpn }),
+      server: serverTls({ alpn: alpn.slice(-1) }),
+      clientEnd: { verify: () => new Promise<void>(() => {}) },
+    })
+    await wire.settle()
+    expect(wire.client.connection.state).toBe('verifying')
+    const { records } = wire.client
+    expect(records.map(({ type }) => type)).toEqual([22])
+    expect(records[0]?.bytes.length).toBeGreaterThan(6000)
+  })
+
   it.each(['data', 'writeToWire', 'wireClose'] as const)('ends with the error that %s throws', async (where) => {
     const error = new Error('a bug')
     const fail = (is: string): void => {

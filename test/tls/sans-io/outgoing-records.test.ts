@@ -705,6 +705,19 @@ describe('the follower', () => {
     }
   })
 
+  // A record as long as that of a KeyUpdate, with another message in it, such as a later standard may have.
+  it('keeps its keys at another message of the length of a KeyUpdate', async () => {
+    const made = connection({ version: 'TLSv1.3' }, 'client')
+    await made.established()
+    const keys = unnoted.trafficKeys(suiteOf(made), secretIn(made.ours.keylog, 'CLIENT_TRAFFIC_SECRET_0'))
+    const other = sealRecord(keys, 0, { type: HANDSHAKE, bytes: Buffer.of(99, 0, 0, 1, 1) })
+    expect(other).toHaveLength(KEY_UPDATE_RECORD)
+    made.ours.records.sent(other)
+    const sealed = made.ours.records.sealAlert('fatal', ACCESS_DENIED)
+    const opened = openRecord(keys, 1, APPLICATION_DATA, sealed?.subarray(5) ?? Buffer.alloc(0))
+    expect(opened).toEqual({ type: 21, bytes: Buffer.of(2, ACCESS_DENIED) })
+  })
+
   it('overwrites a secret in whose place another comes', () => {
     secrets.made.length = 0
     const records = new OutgoingRecords('client')
