@@ -136,6 +136,18 @@ describe.each<{ where: string; open: () => Promise<PinStore> }>([
       await store.close()
     })
 
+    it('takes away by replacing what is only history, which is no host that was removed', async () => {
+      const { pins, store } = await storeWith(known)
+      await store.revoke(parseEndpoint('gone.example:1965'))
+      const former = pin('former.example:1965', a, { state: 'replaced' })
+      await pins.update({ changes: [{ subject: former.subject, expect: [], put: [former], remove: [] }], log: [] })
+      const file = await written(relativesFile(incoming))
+      expect(await store.importToml(file, { merge: false })).toMatchObject({ removed: 0 })
+      expect(await store.pins(parseEndpoint('former.example:1965'))).toEqual([])
+      expect(await store.history(parseEndpoint('former.example:1965'))).toEqual([])
+      await store.close()
+    })
+
     it('keeps marks when it replaces, and does not bring back what is marked', async () => {
       const { store } = await storeWith(known)
       await store.distrust(parseEndpoint('new.example:1965'), b)
