@@ -391,6 +391,14 @@ describe('RedisRateLimitStore over a client that', () => {
         throw new Error('no')
       },
     ],
+    [
+      'has a call that throws',
+      {
+        call() {
+          throw new Error('no')
+        },
+      },
+    ],
     ['answers null', async () => null],
     ['answers a text', async () => 'OK'],
     ['answers less than nothing', async () => -1],
@@ -430,12 +438,23 @@ describe('RedisRateLimitStore over a client that', () => {
   })
 
   it('fails makes a reset fail, which fills the local bucket all the same', async () => {
-    const { store, admitted } = storeOver(() => Promise.reject(new Error('no')))
-    for (const bucket of [undefined, SLOW]) {
+    const failing: RedisClient[] = [
+      () => Promise.reject(new Error('no')),
+      {
+        call() {
+          throw new Error('no')
+        },
+      },
+    ]
+    for (const client of failing) {
+      const { store, admitted } = storeOver(client)
+      for (const bucket of [undefined, SLOW]) {
+        expect(await admitted(11)).toBe(10)
+        const cause = { message: 'no' }
+        await expect(store.reset('key', bucket)).rejects.toMatchObject({ code: 'ERR_TLACACOCA_STORE_FAILED', cause })
+      }
       expect(await admitted(11)).toBe(10)
-      await expect(store.reset('key', bucket)).rejects.toMatchObject({ code: 'ERR_TLACACOCA_STORE_FAILED' })
     }
-    expect(await admitted(11)).toBe(10)
   })
 
   it('is away is asked once in a while, by questions that take nothing', async () => {
@@ -474,6 +493,29 @@ describe('RedisRateLimitStore over a client that', () => {
     expect(asked).toBe(1 + 6)
   })
 
+  it('answers two questions at once, after a long time, is back once', async () => {
+    const time = { ms: 0 }
+    const answers: ((answer: number) => void)[] = []
+    const client: RedisClient = () => {
+      if (time.ms === 0) return Promise.reject(new Error('no'))
+      return new Promise((resolve) => answers.push(resolve))
+    }
+    const { store, events } = storeOver(client, { retryMs: 1000, clock: () => time.ms })
+    await store.consume('key', SLOW, 1)
+    for (const ms of [1000, 11_000]) {
+      time.ms = ms
+      await store.consume('key', SLOW, 1)
+    }
+    expect(answers).toHaveLength(2)
+    for (const answer of answers) answer(0)
+    await setImmediate()
+    expect(events).toEqual([
+      { kind: 'down', error: expect.objectContaining({ message: 'no' }) },
+      { kind: 'up', downMs: 11_000 },
+    ])
+    expect(store.isUp).toBe(true)
+  })
+
   it('is away hears of costs that the local part never holds, and when to ask again', async () => {
     const { store } = storeOver(() => Promise.reject(new Error('no')), { fleetSize: 4, retryMs: 2500 })
     expect(await store.consume('key', SLOW, 4)).toEqual({ allowed: false, remaining: 3, retryAfterSeconds: 3 })
@@ -508,6 +550,19 @@ describe('RedisRateLimitStore over a client that', () => {
     expect(events).toMatchObject([{ kind: 'down', error: { message: 'no', code: 'ECONNRESET' } }])
     const shown = inspect([error, events], { depth: 9, showHidden: true })
     expect(shown).not.toMatch(/hush|EVALSHA/)
+  })
+
+  it('is asked the same about a bucket after ten thousand others, of which it did not keep all', async () => {
+    const asked: (readonly string[])[] = []
+    const { store } = storeOver(async (command) => {
+      asked.push(command)
+      return 0
+    })
+    const first = await store.consume('key', SLOW, 1)
+    for (let n = 1; n <= 10_000; n++) await store.peek('key', { capacity: (n % 100) + 1, refillPerSecond: n }, 1)
+    expect(await store.consume('key', SLOW, 1)).toEqual(first)
+    expect(asked).toHaveLength(10_002)
+    expect(asked.at(-1)).toEqual(asked[0])
   })
 
   it('throws in its listener changes nothing', async () => {

@@ -252,8 +252,20 @@ describe.runIf(haveRedis)('shareBans', () => {
     const sealed = Buffer.from(fields[1] ?? '', 'base64url')
     sealed.writeUInt8(sealed.readUInt8(15) ^ 1, 15)
     await redis.xadd('tlacacoca:bans', '*', 'who', sealed.toString('base64url'), 'until', String(2e12), 'by', 'x')
+    // One is too short to have been sealed at all.
+    await redis.xadd(
+      'tlacacoca:bans',
+      '*',
+      'who',
+      sealed.toString('base64url', 0, 27),
+      'until',
+      String(2e12),
+      'by',
+      'x',
+    )
     await b.sharing.sync()
-    expect(b.sharing.counters.ignored).toBe(1)
+    expect(b.sharing.counters.ignored).toBe(2)
+    expect(b.bans.size).toBe(2)
   })
 
   it('loads as many bans as there are, in pages', async () => {
@@ -313,10 +325,10 @@ describe.runIf(haveRedis)('shareBans', () => {
     expect(bans.opened(at(who)).accept).toBe(false)
   })
 
-  it('ends', async () => {
+  it.each(['close', Symbol.asyncDispose] as const)('ends by %s', async (end) => {
     const { redis, a, b } = await pair()
     a.bans.ban(at(who), 600)
-    await a.sharing.close()
+    await a.sharing[end]()
     expect(await redis.xlen('tlacacoca:bans')).toBe(1)
     a.bans.ban(at('192.0.2.2'), 600)
     await b.sharing.sync()
@@ -337,6 +349,16 @@ describe('shareBans', () => {
     expect(bans.ban(at('192.0.2.1'), 60)).toBe(60)
   })
 
+  it.each([
+    ['texts', (text: string) => text],
+    ['bytes', (text: string) => Buffer.from(text)],
+  ])('understands a client that gives %s', async (_, given) => {
+    const entry = ['1-0', '192.0.2.1', '61000', 'x'].map(given)
+    const { sharing, left } = await startServer(async () => [given('1000'), given('1-0'), entry])
+    expect(sharing.isUp).toBe(true)
+    expect(left('192.0.2.1')).toBe(60)
+  })
+
   it('remembers only so much of what nobody could be told', async () => {
     const { bans, sharing } = await startServer(() => Promise.reject(new Error('no')))
     for (let i = 0; i < 10_010; i++) bans.ban(at(`10.0.${i >> 8}.${i & 255}`), 600)
@@ -348,6 +370,11 @@ describe('shareBans', () => {
     ['no list', () => shareBans(undefined as unknown as BanList, async () => 0), '"bans.ban"'],
     ['no client', () => shareBans(new BanList(), undefined as unknown as RedisClient), '"client"'],
     ['a short secret', () => shareBans(new BanList(), async () => 0, { secret: 'x' }), '"secret"'],
+    [
+      'a secret that is a number',
+      () => shareBans(new BanList(), async () => 0, { secret: 5 as unknown as string }),
+      '"secret" expected a string or bytes, got 5',
+    ],
     ['no interval', () => shareBans(new BanList(), async () => 0, { pollMs: 0 }), '"pollMs"'],
     ['a misspelt option', () => shareBans(new BanList(), async () => 0, { key: 'bans', ...{ poll: 1 } }), 'poll'],
   ])('refuses %s', async (_, share, message) => {
