@@ -25,7 +25,6 @@ const CODES: Readonly<Record<string, readonly [code: StoreCode, what: string]>> 
 
 /** The error for whatever a client threw. */
 export function postgresFailure(error: unknown, name: string): StoreError {
-  if (error instanceof StoreError) return error
   const code = sqlState(error)
   const [ours, what] = CODES[code] ?? CODES[code.slice(0, 2)] ?? otherwise(code)
   return new StoreError(ours, `the ${name} ${what}${code === '' ? '' : ` (${code})`}`, { cause: bareError(error) })

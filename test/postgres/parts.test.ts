@@ -174,6 +174,19 @@ describe('connections', () => {
     expect([asked, released]).toEqual([['BEGIN', 'ROLLBACK'], [undefined]])
   })
 
+  it('on which a moment cannot be held are given back, or closed if they do not answer', async () => {
+    const refusing = pool(async (text) => {
+      if (text.startsWith('BEGIN')) throw Object.assign(new Error('no'), { code: '57P03' })
+      return { rows: [] }
+    })
+    const refused = { code: 'ERR_TLACACOCA_STORE_FAILED', message: 'the x is shutting down, or starting (57P03)' }
+    await expect(refusing.database.snapshot()).rejects.toMatchObject(refused)
+    expect([refusing.asked, refusing.released]).toEqual([['BEGIN', 'ROLLBACK'], [undefined]])
+    const silent = pool(() => never)
+    await expect(silent.database.snapshot()).rejects.toThrow('the x did not answer within 50 ms')
+    expect([silent.asked, silent.released]).toEqual([['BEGIN'], [expect.any(StoreError)]])
+  })
+
   it('that come too late are given back', async () => {
     const released: unknown[] = []
     let come: () => void = () => {}

@@ -1,5 +1,5 @@
 import { PGlite } from '@electric-sql/pglite'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest'
 import { PostgresRateLimitStore } from '../../src/postgres/index.ts'
 import { MIGRATIONS } from '../../src/postgres/migrations.ts'
 import { newSchema } from './engine.ts'
@@ -36,6 +36,76 @@ it('removes buckets that are full, and no others', async () => {
   for (let n = 0; n < 30; n++) {
     expect((await store.consume(`key ${n}`, n % 2 === 0 ? FAST : SLOW, 1)).allowed).toBe(n % 2 === 0)
   }
+  await remove()
+})
+
+it('removes them by itself, once a minute of all the servers that there are', async () => {
+  const { schema, store, setClock, remove } = await place()
+  const minute = 60_000
+  const now = performance.now.bind(performance)
+  let shift = -minute
+  const steady = vi.spyOn(performance, 'now').mockImplementation(() => now() + shift)
+  onTestFinished(() => steady.mockRestore())
+  const left = async (): Promise<unknown> =>
+    (await client.query(`SELECT count(*)::int AS n FROM ${schema}.rate_limit`)).rows
+  const sweeps = async (): Promise<unknown> =>
+    (await client.query(`SELECT swept_at::text AS at FROM ${schema}.rate_limit_sweep`)).rows
+  await setClock(1e12)
+  await store.consume('key', SLOW, 1)
+  await store.consume('full soon', FAST, 5)
+  expect([await left(), await sweeps()]).toEqual([[{ n: 2 }], [{ at: '0' }]])
+  // The time of this process has come, and nobody has looked yet.
+  shift = 2 * minute
+  await setClock(1e12 + 10)
+  await store.consume('key', SLOW, 1)
+  await vi.waitFor(async () => expect(await left()).toEqual([{ n: 1 }]), { timeout: 20_000 })
+  expect(await sweeps()).toEqual([{ at: '1000000000010' }])
+  // Its time has come again, but somebody has looked less than a minute ago.
+  await store.consume('full soon', FAST, 5)
+  shift = 4 * minute
+  await setClock(1e12 + minute)
+  await store.consume('key', SLOW, 1)
+  // What is asked after it is answered after it.
+  await store.peek('key', SLOW, 1)
+  expect([await left(), await sweeps()]).toEqual([[{ n: 2 }], [{ at: '1000000000010' }]])
+  await remove()
+})
+
+it('removes none, and fails no request, where it may not look', async () => {
+  const { schema, store, remove } = await place()
+  const now = performance.now.bind(performance)
+  const steady = vi.spyOn(performance, 'now').mockImplementation(() => now() + 120_000)
+  onTestFinished(() => steady.mockRestore())
+  await client.query(`DROP TABLE ${schema}.rate_limit_sweep`)
+  expect(await store.consume('key', SLOW, 1)).toEqual({ allowed: true, remaining: 4 })
+  expect(await store.consume('key', SLOW, 1)).toMatchObject({ allowed: true, remaining: expect.closeTo(3, 1) })
+  await remove()
+})
+
+it('answers the same about a bucket after ten thousand others, of which it did not keep all', async () => {
+  const asked: unknown[] = []
+  const query = async (text: string, values: readonly unknown[] = []): Promise<{ rows: unknown[] }> => {
+    if (values.length > 0) asked.push([text, values])
+    return { rows: [{ name: 'schema_version', version: MIGRATIONS.length, used: 0, taken: true }] }
+  }
+  const store = await PostgresRateLimitStore.open({ query, connect: async () => ({ query, release() {} }) })
+  asked.length = 0
+  const first = await store.consume('key', SLOW, 1)
+  for (let n = 1; n <= 10_000; n++) await store.peek('key', { capacity: (n % 100) + 1, refillPerSecond: n }, 1)
+  expect(await store.consume('key', SLOW, 1)).toEqual(first)
+  expect(asked).toHaveLength(10_002)
+  expect(asked.at(-1)).toEqual(asked[0])
+})
+
+it('fails all that is asked once it is closed, and leaves the client open', async () => {
+  const { store, remove } = await place()
+  expect(await store.consume('key', SLOW, 1)).toMatchObject({ allowed: true })
+  store.close()
+  const closed = { code: 'ERR_TLACACOCA_STORE_CLOSED', message: 'the rate limit store has been closed' }
+  await expect(store.consume('key', SLOW, 1)).rejects.toMatchObject(closed)
+  await expect(store.peek('key', SLOW, 1)).rejects.toMatchObject(closed)
+  await expect(store.reset('key')).rejects.toMatchObject(closed)
+  await expect(store.sweep()).rejects.toMatchObject(closed)
   await remove()
 })
 

@@ -350,8 +350,8 @@ describe('shareBans', () => {
   })
 
   it.each([
-    ['texts', (text: string) => text],
-    ['bytes', (text: string) => Buffer.from(text)],
+    ['texts', (text: string): unknown => text],
+    ['bytes', (text: string): unknown => Buffer.from(text)],
   ])('understands a client that gives %s', async (_, given) => {
     const entry = ['1-0', '192.0.2.1', '61000', 'x'].map(given)
     const { sharing, left } = await startServer(async () => [given('1000'), given('1-0'), entry])
