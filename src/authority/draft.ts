@@ -129,9 +129,8 @@ function subjectOf({ profile, request, subject, clientHash, publicKey }: DraftPa
 }
 
 function takenAlternatives({ profile, request }: DraftParts): AlternativeNames {
-  if (request === null) return {}
   const kinds = [...profile.names.takenAlternatives]
-  return Object.fromEntries(kinds.map((kind) => [kind, request.subjectAltNames[kind]]))
+  return Object.fromEntries(kinds.map((kind) => [kind, request?.subjectAltNames[kind] ?? []]))
 }
 
 function endOf({ profile, issuer, now, validity }: DraftParts): Date {

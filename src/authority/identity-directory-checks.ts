@@ -62,6 +62,7 @@ export function requireSigningKey(path: string, key: KeyObject, certificate: Cer
   try {
     signerFor(key, publicHalf(key))
   } catch (error) {
+    /* v8 ignore if -- @preserve only a fault of our own could be another error */
     if (!(error instanceof CertificateError)) throw error
     throw refused('ERR_TLACACOCA_AUTHORITY_KEY_REFUSED', path, error.message)
   }

@@ -153,8 +153,7 @@ export class Signing {
         case 'replayed':
           return { issued: this.#describeRow(begun.row, profile), isNew: false }
         case 'key_blocked':
-          refuseBlockedKey()
-          break
+          return refuseBlockedKey()
         case 'not_renewable':
           throw notRenewed('revoked', 'it was revoked or held meanwhile')
         case 'in_progress':

@@ -2,11 +2,16 @@ import { createHash } from 'node:crypto'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { CertificateDraft } from '../../src/authority/draft.ts'
 import { type Authorization, type IssuedCertificate, SigningHooks } from '../../src/authority/hooks.ts'
+import type { CompleteOutcome, IssuedNotice } from '../../src/authority/issued-store.ts'
+import { MemoryIssuedStore } from '../../src/authority/memory-issued-store.ts'
 import { defineProfile } from '../../src/authority/profile.ts'
 import type { SubjectAltNames } from '../../src/certificate/extensions.ts'
 import { CsrNotAuthedError, StoreError } from '../../src/errors.ts'
+import { deferred } from '../../src/internal/deferred.ts'
 import { altNames } from '../support/crafted-certificates.ts'
 import { craftRequest, extensionRequest } from '../support/hostile-requests.ts'
+import { issue } from '../support/issued-certificates.ts'
+import { rowFor } from '../support/issued-rows.ts'
 import { DAY_MS, hooksOf, NOW, newRequest, testAuthority } from '../support/test-authority.ts'
 
 const TAKING = defineProfile({
@@ -240,6 +245,11 @@ describe('presign', () => {
       (draft) => Object.assign(draft, { notAfter: new Date(NOW + 3_599_000) }),
     ],
     ['an end before now', 'notAfter', (draft) => Object.assign(draft, { notAfter: new Date(NOW - 1000) })],
+    [
+      'an end before its beginning',
+      'notAfter',
+      (draft) => Object.assign(draft, { notBefore: new Date(NOW + 2 * DAY_MS), notAfter: new Date(NOW + DAY_MS) }),
+    ],
     ['an authority’s usage', 'keyUsage', (draft) => draft.keyUsage.push('keyCertSign')],
     ['no usage', 'keyUsage', (draft) => Object.assign(draft, { keyUsage: [] })],
     ['another purpose', 'extendedKeyUsage', (draft) => draft.extendedKeyUsage.push('serverAuth')],
@@ -266,6 +276,53 @@ describe('presign', () => {
       field,
     })
     for await (const row of authority.list()) expect.unreachable(row.serial)
+  })
+
+  it('is not let through with an end after that of the authority', async () => {
+    let after = 1000
+    const presign = (draft: CertificateDraft): void => {
+      draft.notAfter = new Date(authority.certificate.notAfter.getTime() + after)
+    }
+    const { authority } = await testAuthority({ validity: '100d', hooks: hooksOf({ presign }) })
+    await expect(authority.sign({ request: await newRequest() })).rejects.toMatchObject({
+      code: 'ERR_TLACACOCA_AUTHORITY_POLICY',
+      field: 'notAfter',
+      message: expect.stringMatching(/ is later than the end of the authority$/),
+    })
+    for await (const row of authority.list()) expect.unreachable(row.serial)
+    after = 0
+    const { certificate } = await authority.sign({ request: await newRequest() })
+    expect(certificate.notAfter).toEqual(authority.certificate.notAfter)
+  })
+
+  it('that leaves something that fails when it is read signs nothing, and the failure is told as it is', async () => {
+    const failure = new Error('the members are not loaded')
+    const presign = (draft: CertificateDraft): void => {
+      draft.subject = new Proxy(draft.subject, {
+        get() {
+          throw failure
+        },
+      })
+    }
+    const { authority, events } = await testAuthority({ hooks: hooksOf({ presign }) })
+    await expect(authority.sign({ request: await newRequest() })).rejects.toBe(failure)
+    expect(events).toMatchObject([{ kind: 'refused', error: failure }])
+    for await (const row of authority.list()) expect.unreachable(row.serial)
+  })
+
+  it('may put something else into each certificate, and each has its own', async () => {
+    let count = 0
+    const presign = (draft: CertificateDraft): void => {
+      draft.crlUrls = [`http://ca.test/${count}.crl`]
+    }
+    const { authority } = await testAuthority({ store: 'none', hooks: hooksOf({ presign }) })
+    const request = await newRequest()
+    const urls: unknown[] = []
+    for (; count < 100; count++) {
+      const { certificate } = await authority.sign({ request })
+      urls.push(/http:\/\/ca\.test\/\d+\.crl/.exec(Buffer.from(certificate.der).toString('latin1'))?.[0])
+    }
+    expect(urls).toEqual(Array.from({ length: 100 }, (_, n) => `http://ca.test/${n}.crl`))
   })
 
   it('cannot change what is not its own', async () => {
@@ -415,6 +472,112 @@ describe('postsign', () => {
     await vi.advanceTimersByTimeAsync(60_000)
     await vi.waitFor(() => expect(told).toEqual(serials))
   })
+
+  it('that is told later can ask what else the key has', async () => {
+    let fails = true
+    const seen: unknown[] = []
+    const factory = hooksOf({ postsign: () => (fails ? Promise.reject(new Error('down')) : undefined) })
+    const { authority, clock } = await testAuthority({
+      hooks: async (context) => {
+        if (!fails) seen.push((await context.previousCertificates()).map(({ serial, status }) => [serial, status]))
+        return factory(context)
+      },
+    })
+    const { serialNumber } = await authority.sign({ request: await newRequest() })
+    fails = false
+    clock.now += 60_000
+    expect(await authority.deliverNotices()).toBe(1)
+    expect(seen).toEqual([[[serialNumber, 'issued']]])
+  })
+
+  it('is not told of what has no certificate, whatever a store says, nor asked again', async () => {
+    class Inventive extends MemoryIssuedStore {
+      readonly settled: number[] = []
+      override claimNotices(): IssuedNotice[] {
+        return this.settled.length === 0 ? [{ id: 7, serial: 'ab', attempts: 0 }] : []
+      }
+      override settleNotice(id: number): void {
+        this.settled.push(id)
+      }
+    }
+    const store = new Inventive()
+    const { certificate } = issue({})
+    store.begin({ ...rowFor(certificate, NOW), serial: 'ab' }, null)
+    const told: string[] = []
+    const hooks = hooksOf({ postsign: ({ serialNumber }) => void told.push(serialNumber) })
+    const { authority } = await testAuthority({ store, hooks })
+    await authority.deliverNotices()
+    expect([told, store.settled]).toEqual([[], [7]])
+  })
+
+  it('is told once by whoever signs, also if the store notes nothing for later', async () => {
+    class Forgetful extends MemoryIssuedStore {
+      override complete(...[serial, certificate, at]: Parameters<MemoryIssuedStore['complete']>): CompleteOutcome {
+        return super.complete(serial, certificate, at, null)
+      }
+      override settleNotice(): never {
+        expect.unreachable('there is none')
+      }
+    }
+    const told: string[] = []
+    const hooks = hooksOf({ postsign: ({ serialNumber }) => void told.push(serialNumber) })
+    const { authority, clock } = await testAuthority({ store: new Forgetful(), hooks })
+    const { serialNumber } = await authority.sign({ request: await newRequest() })
+    clock.now += DAY_MS
+    expect(await authority.deliverNotices()).toBe(0)
+    expect(told).toEqual([serialNumber])
+  })
+
+  it('is told as soon as the store answers again, of which an event tells that it did not', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => {
+      vi.useRealTimers()
+    })
+    const failure = new StoreError('ERR_TLACACOCA_STORE_FAILED', 'no answer')
+    let asked = 0
+    class Failing extends MemoryIssuedStore {
+      override claimNotices(): never[] {
+        if (++asked === 2) throw failure
+        return []
+      }
+    }
+    const { authority, events } = await testAuthority({ store: new Failing(), hooks: hooksOf({}) })
+    await vi.advanceTimersByTimeAsync(0)
+    expect([asked, events]).toEqual([1, []])
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect([asked, events]).toEqual([2, [{ kind: 'notices_failed', error: failure }]])
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect([asked, events.length]).toEqual([3, 1])
+    await authority.close()
+    await vi.advanceTimersByTimeAsync(600_000)
+    expect(asked).toBe(3)
+  })
+
+  it.each(['answers', 'fails'])(
+    'is not looked after any more once the authority is closed, also if the store %s then',
+    async (how) => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+      onTestFinished(() => {
+        vi.useRealTimers()
+      })
+      const answer = deferred<never[]>()
+      let asked = 0
+      class Slow extends MemoryIssuedStore {
+        override claimNotices() {
+          asked++
+          return answer.promise as never
+        }
+      }
+      const { authority, events } = await testAuthority({ store: new Slow(), hooks: hooksOf({}) })
+      await vi.advanceTimersByTimeAsync(0)
+      expect(asked).toBe(1)
+      await authority.close()
+      if (how === 'answers') answer.resolve([])
+      else answer.reject(new Error('the store is closed'))
+      await vi.advanceTimersByTimeAsync(600_000)
+      expect([asked, events, vi.getTimerCount()]).toEqual([1, [], 0])
+    },
+  )
 
   it('that fails fails the request if there is no store', async () => {
     const postsign = (): never => {

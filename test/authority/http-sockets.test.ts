@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { nodeListener } from '../../src/authority/http/node-listener.ts'
+import { type NodeListenerOptions, nodeListener } from '../../src/authority/http/node-listener.ts'
 import { Certificate } from '../../src/certificate/certificate.ts'
 import { createServerContext, peerOf } from '../../src/tls/index.ts'
 import { testCertificate } from '../support/certificates.ts'
@@ -141,7 +141,7 @@ describe.skipIf(!hasCurl)('curl', () => {
 })
 
 /** A site over TLS, with the hand on its clock. */
-async function tlsSite() {
+async function tlsSite(options: NodeListenerOptions = { peerOf }) {
   const time = { ms: Date.now() }
   const site = await testSite({}, {}, { clock: () => time.ms })
   const folder = await testFolder()
@@ -150,7 +150,7 @@ async function tlsSite() {
   await writeFile(certFile, certPem)
   await writeFile(keyFile, keyPem, { mode: 0o600 })
   const context = await createServerContext({ certificates: [{ certFile, keyFile }], clientCertificates: 'request' })
-  const server = createTlsServer(context.options, nodeListener(site.handler, { peerOf }))
+  const server = createTlsServer(context.options, nodeListener(site.handler, options))
   context.attach(server)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   afterTest(() => {
@@ -225,30 +225,44 @@ describe('real sockets', () => {
   })
 })
 
+/** A certificate of the site that has reached the age for it, with its key. */
+async function renewable({ put, time }: Awaited<ReturnType<typeof tlsSite>>) {
+  const { pem, keyPem } = await newRequest()
+  const issued = JSON.parse(await (await put(pem)).text()) as Granted
+  time.ms += 61 * 86_400_000
+  return { cert: issued.signed_x509_pem, key: keyPem }
+}
+
+/** Sends `POST /renew` and resolves with the status. */
+function renewAt(
+  { port, caPem: ca }: Awaited<ReturnType<typeof tlsSite>>,
+  more: object,
+  onSession: (ticket: Buffer) => unknown = () => {},
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const options = { host: '127.0.0.1', port, servername: 'localhost', ca, agent: false as const }
+    httpsRequest({ ...options, method: 'POST', path: '/renew', ...more }, (response) => {
+      response.resume().once('end', () => resolve(response.statusCode ?? 0))
+    })
+      .on('socket', (socket) => socket.on('session', onSession))
+      .on('error', reject)
+      .end()
+  })
+}
+
 describe('renewal over TLS', () => {
+  it('is for nobody where the listener was not told how to look at who shows a certificate', async () => {
+    const site = await tlsSite({})
+    const identity = await renewable(site)
+    expect(await renewAt(site, identity)).toBe(403)
+    expect(site.events.at(-1)).toMatchObject({ status: 403 })
+  })
+
   it('needs a handshake of its own: a session that is resumed proves nothing', async () => {
     const site = await tlsSite()
-    const { pem, keyPem } = await newRequest()
-    const issued = JSON.parse(await (await site.put(pem)).text()) as Granted
-    site.time.ms += 61 * 86_400_000
-    const identity = { cert: issued.signed_x509_pem, key: keyPem }
+    const identity = await renewable(site)
     let session: Buffer | undefined
-    const renew = (more: object): Promise<number> =>
-      new Promise((resolve, reject) => {
-        const options = {
-          host: '127.0.0.1',
-          port: site.port,
-          servername: 'localhost',
-          ca: site.caPem,
-          agent: false as const,
-        }
-        httpsRequest({ ...options, method: 'POST', path: '/renew', ...more }, (response) => {
-          response.resume().once('end', () => resolve(response.statusCode ?? 0))
-        })
-          .on('socket', (socket) => socket.on('session', (ticket: Buffer) => (session = ticket)))
-          .on('error', reject)
-          .end()
-      })
+    const renew = (more: object): Promise<number> => renewAt(site, more, (ticket) => (session = ticket))
     expect(await renew(identity)).toBe(200)
     // Whether or not the server gave out a ticket, whoever comes without the key gets nothing.
     expect(await renew(session === undefined ? {} : { session })).toBe(403)

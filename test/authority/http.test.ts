@@ -4,9 +4,10 @@ import type { CertificateAuthority } from '../../src/authority/certificate-autho
 import type { Authorization } from '../../src/authority/hooks.ts'
 import { type AuthorityHandlerOptions, createAuthorityHandler } from '../../src/authority/http/handler.ts'
 import { type AuthorityLimiter, MemoryAuthorityLimiter, type SigningAttempt } from '../../src/authority/limiter.ts'
+import { MemoryIssuedStore } from '../../src/authority/memory-issued-store.ts'
 import { Certificate } from '../../src/certificate/certificate.ts'
 import { parseCertificates } from '../../src/certificate/load.ts'
-import { CsrNotAuthedError } from '../../src/errors.ts'
+import { CsrNotAuthedError, StoreError } from '../../src/errors.ts'
 import { hostileRequests } from '../support/hostile-requests.ts'
 import { fakePeer } from '../support/peer.ts'
 import { granted, newRequest, problem, testAuthority, testSite } from './http/support.ts'
@@ -217,6 +218,26 @@ describe('what clients may say no to', () => {
     const response = await put((await newRequest()).pem)
     expect(await response.clone().text()).not.toContain('hunter2')
     expect(await problem(response)).toMatchObject({ httpStatus: 500 })
+  })
+
+  it.each([
+    ['STORE_LOCKED', '5'],
+    ['STORE_FULL', null],
+    ['STORE_FAILED', null],
+  ] as const)('is 503 if the store cannot write it down (%s), and says nothing of why', async (code, retryAfter) => {
+    class Failing extends MemoryIssuedStore {
+      override begin(): never {
+        throw new StoreError(`ERR_TLACACOCA_${code}`, SECRET)
+      }
+    }
+    const { put, events } = await testSite({}, {}, { store: new Failing() })
+    const response = await put((await newRequest()).pem)
+    expect(response.headers.get('retry-after')).toBe(retryAfter)
+    const detail = 'Certificates cannot be recorded at present.'
+    const told = await problem(response)
+    expect(told).toMatchObject({ httpStatus: 503, code: 'unavailable', detail })
+    expect(JSON.stringify(told)).not.toContain('hunter2')
+    expect(events).toMatchObject([{ status: 503, error: { code: `ERR_TLACACOCA_${code}` } }])
   })
 
   it('is 503 once the authority is closed', async () => {

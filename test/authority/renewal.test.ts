@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import type { CertificateAuthority } from '../../src/authority/certificate-authority.ts'
 import type { IssuedCertificate, SigningHooks } from '../../src/authority/hooks.ts'
+import { MemoryIssuedStore } from '../../src/authority/memory-issued-store.ts'
 import type { Profile } from '../../src/authority/profile.ts'
 import { createCertificateRequest } from '../../src/certificate/certificate-request-create.ts'
+import { issue } from '../support/issued-certificates.ts'
+import { rowFor } from '../support/issued-rows.ts'
 import { fakePeer } from '../support/peer.ts'
 import { DAY_MS, hooksOf, NOW, newRequest, type TestAuthority, testAuthority } from '../support/test-authority.ts'
 
@@ -174,6 +177,30 @@ describe('a renewal', () => {
     made.clock.now += 80 * DAY_MS
     const without = await made.reopen({})
     await expect(renew({ authority: without }, old)).rejects.toMatchObject(refusal('not_allowed'))
+  })
+
+  it('is not for a key that is too weak by now, and is for a new one', async () => {
+    const store = new MemoryIssuedStore()
+    const { authority } = await testAuthority({ ...OPTIONS, store })
+    const { certificate } = issue({
+      subject: 'ana',
+      key: 'RSA-1024',
+      from: '20261013000000Z',
+      to: '20270111000000Z',
+    })
+    const { serialNumber: serial } = certificate
+    store.begin({ ...rowFor(certificate, NOW), profile: 'members' }, null)
+    store.complete(serial, certificate, NOW, null)
+    await expect(authority.renew({ current: fakePeer(certificate) })).rejects.toMatchObject({
+      code: 'ERR_TLACACOCA_CSR_KEY_REFUSED',
+      message: expect.stringMatching(/^the key is not certified again: .*; send a request with a new one$/),
+    })
+    const rows = []
+    for await (const row of authority.list()) rows.push(row.serial)
+    expect(rows).toEqual([serial])
+    const request = await newRequest()
+    const renewed = await authority.renew({ current: fakePeer(certificate), request })
+    expect(renewed.certificate.publicKeyFingerprint).toBe(request.publicKeyFingerprint)
   })
 
   it('is for whoever has proven the key in a handshake, and no look-alike', async () => {

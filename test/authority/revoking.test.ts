@@ -275,6 +275,20 @@ describe('the list', () => {
     expect((await revoking.crl()).number).toBe(2n)
   })
 
+  it('is made for whoever asks while another one fails', async () => {
+    const { store, revoking } = await world()
+    const complete = store.completeCrl.bind(store)
+    let second: Promise<Crl> | undefined
+    store.completeCrl = () => {
+      store.completeCrl = complete
+      second = revoking.crl()
+      throw new StoreError('ERR_TLACACOCA_STORE_FULL', 'full')
+    }
+    await expect(revoking.crl()).rejects.toMatchObject({ code: 'ERR_TLACACOCA_STORE_FULL' })
+    expect(await second).toMatchObject({ number: 2n })
+    expect((await store.currentCrl())?.number).toBe(2n)
+  })
+
   it('is made again with the new key if the authority got another one', async () => {
     const one = await world()
     const old = await one.revoking.crl()

@@ -5,7 +5,7 @@ import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { expect, it, onTestFinished } from 'vitest'
 import { CertificateAuthority } from '../../src/authority/certificate-authority.ts'
 import { openAuthorityDirectory } from '../../src/authority/identity-directory.ts'
-import type { CompleteOutcome, IssuedRow } from '../../src/authority/issued-store.ts'
+import type { BeginOutcome, CompleteOutcome, IssuedRow, NewIssued } from '../../src/authority/issued-store.ts'
 import { MemoryIssuedStore } from '../../src/authority/memory-issued-store.ts'
 import { StoreError } from '../../src/errors.ts'
 import { hooksOf, NOW, newRequest, testAuthority } from '../support/test-authority.ts'
@@ -81,6 +81,44 @@ it('a certificate that was given up while it was signed is not handed out', asyn
   await expect(late).rejects.toMatchObject({ code: 'ERR_TLACACOCA_AUTHORITY_BUSY' })
   expect(await rowsOf(authority)).toMatchObject([{ status: 'revoked', certificate: null }])
   expect(told).toEqual([])
+})
+
+it.each<[string, (store: MemoryIssuedStore, row: NewIssued) => unknown, object]>([
+  [
+    'the key is compromised while a hook is thinking',
+    (store, row) => {
+      store.blockKey({ publicKey: row.publicKey, at: NOW, by: null })
+      return store.begin(row, null)
+    },
+    { code: 'ERR_TLACACOCA_CSR_KEY_REFUSED', message: expect.stringContaining('it was compromised') },
+  ],
+  [
+    'the store has the same request without a certificate',
+    (_store, row) => ({ kind: 'replayed', row: { ...row, status: 'issued', certificate: null } }),
+    { code: 'ERR_TLACACOCA_AUTHORITY_BUSY' },
+  ],
+  [
+    'the store says something that nobody knows',
+    () => ({ kind: 'perhaps' }),
+    { name: 'TypeError', message: '"store" answered an object to "begin"' },
+  ],
+])('nothing is signed if %s', async (_what, begin, refusal) => {
+  let completed = 0
+  class Odd extends MemoryIssuedStore {
+    #isAsked = false
+    override begin(...[row, replay]: Parameters<MemoryIssuedStore['begin']>): BeginOutcome {
+      if (this.#isAsked) return super.begin(row, replay)
+      this.#isAsked = true
+      return begin(this, row) as BeginOutcome
+    }
+    override complete(...args: Parameters<MemoryIssuedStore['complete']>): CompleteOutcome {
+      completed++
+      return super.complete(...args)
+    }
+  }
+  const { authority, told } = await open(new Odd())
+  await expect(authority.sign({ request: await newRequest() })).rejects.toMatchObject(refusal)
+  expect([await rowsOf(authority), completed, told]).toEqual([[], 0, []])
 })
 
 it('a row that could not be begun is no certificate', async () => {

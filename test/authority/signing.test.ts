@@ -2,16 +2,19 @@
 // as a test, are marked with "the original".
 
 import { generateKeyPairSync, X509Certificate } from 'node:crypto'
-import { copyFile } from 'node:fs/promises'
+import { copyFile, writeFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { CertificateAuthority } from '../../src/authority/certificate-authority.ts'
 import type { CertificateDraft } from '../../src/authority/draft.ts'
 import { openAuthorityDirectory } from '../../src/authority/identity-directory.ts'
+import { requireKey } from '../../src/authority/key-policy.ts'
 import { MemoryIssuedStore } from '../../src/authority/memory-issued-store.ts'
-import { defineProfile, type Profile } from '../../src/authority/profile.ts'
+import { defineProfile, type Profile, readProfile } from '../../src/authority/profile.ts'
 import { CertificateRequest } from '../../src/certificate/certificate-request.ts'
 import { createCertificateRequest } from '../../src/certificate/certificate-request-create.ts'
 import { CsrNotAuthedError } from '../../src/errors.ts'
+import { openssl } from '../support/openssl.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
 import { DAY_MS, hooksOf, NOW, newRequest, testAuthority } from '../support/test-authority.ts'
 
 const GREEDY = {
@@ -170,6 +173,36 @@ describe('a key', () => {
     expect(certificate.publicKeyFingerprint).toMatch(/^spki-sha256:/)
   })
 
+  it('of a kind that the library does not make itself is certified all the same: Ed448', async () => {
+    const { privateKey } = generateKeyPairSync('ed448')
+    const { authority } = await testAuthority({ store: 'none' })
+    const folder = await temporaryFolder()
+    await writeFile(`${folder}/key.pem`, privateKey.export({ type: 'pkcs8', format: 'pem' }))
+    const request = openssl(['req', '-new', '-key', `${folder}/key.pem`, '-subj', '/CN=whatever'])
+    const { certificate } = await authority.sign({ request })
+    expect([certificate.keyType, certificate.publicKeyFingerprint]).toEqual([
+      'ed448',
+      CertificateRequest.from(request).publicKeyFingerprint,
+    ])
+  })
+
+  it.each([
+    [{ keyType: 'other', keyCurve: null, keySize: null }, 'a key on other'],
+    [{ keyType: 'ec', keyCurve: 'secp256k1', keySize: 256 }, 'a key on secp256k1'],
+    [{ keyType: 'rsa', keyCurve: null, keySize: 8193 }, 'an RSA key of 8193 bits'],
+    [{ keyType: 'rsa', keyCurve: null, keySize: null }, 'an RSA key of null bits'],
+  ] as const)('that nobody certifies is refused: %o', async (facts, name) => {
+    const { authority } = await testAuthority()
+    const { publicKeyFingerprint } = await newRequest()
+    const profile = readProfile(BASE)
+    expect(() => requireKey({ ...facts, publicKeyFingerprint }, profile, authority.certificate)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_TLACACOCA_CSR_KEY_REFUSED',
+        message: expect.stringContaining(`it is ${name}, and "base" certifies P-256,`),
+      }),
+    )
+  })
+
   it('that the profile does not want is refused', async () => {
     const profile = { ...BASE, keys: ['Ed25519'] } as const satisfies Profile
     const { authority } = await testAuthority({ profiles: [profile], defaultProfile: 'base' })
@@ -253,6 +286,7 @@ describe('a profile', () => {
     ['a default beyond its maximum', { validity: { default: '3d', max: '2d' } }],
     ['a purpose that is none', { extendedKeyUsage: ['everything'] }],
     ['a part that does not exist', { key: ['RSA'] }],
+    ['an extension that has a name', { extraExtensions: ['nameConstraints'] }],
     ['extensions that the authority writes', { extraExtensions: ['2.5.29.19'] }],
     ['names that it needs and has no place for', { names: { subject: [], requiredSubject: ['CN'] } }],
     ['names taken that it has no place for', { names: { takenFromRequest: { alternatives: ['dns'] } } }],
@@ -423,6 +457,13 @@ describe('a serial number', () => {
     await expect(refused).rejects.toMatchObject({ code: 'ERR_TLACACOCA_AUTHORITY_SERIAL_INVALID' })
   })
 
+  it('is made of nothing less than the octets that were asked for', async () => {
+    const { authority } = await testAuthority({ random: (size) => Buffer.alloc(size - 1, 1) })
+    const refused = authority.sign({ request: await newRequest() })
+    await expect(refused).rejects.toThrow(new RangeError('"random" expected 17 octets to be made, got 16'))
+    for await (const row of authority.list()) expect.unreachable(row.serial)
+  })
+
   it('is never used twice', async () => {
     const { authority } = await testAuthority({ serialNumberGenerator: () => 2n ** 64n })
     await authority.sign({ request: await newRequest() })
@@ -489,6 +530,32 @@ describe('an authority', () => {
     await other.authority.close()
     await copyFile(`${directory}/ca.db`, `${other.directory}/ca.db`)
     await expect(other.reopen()).rejects.toMatchObject({ code: 'ERR_TLACACOCA_AUTHORITY_MISMATCH' })
+  })
+
+  it('lists what ends by an instant', async () => {
+    const { authority } = await testAuthority()
+    const listed = async (expiresBy: Date): Promise<string[]> => {
+      const serials: string[] = []
+      for await (const { serial } of authority.list({ expiresBy })) serials.push(serial)
+      return serials
+    }
+    const [short, long] = [
+      await authority.sign({ request: await newRequest(), validity: '2d' }),
+      await authority.sign({ request: await newRequest(), validity: '3d' }),
+    ]
+    expect(await listed(new Date(NOW + 2 * DAY_MS - 1))).toEqual([])
+    expect(await listed(new Date(NOW + 2 * DAY_MS))).toEqual([short.serialNumber])
+    expect(await listed(new Date(NOW + 3 * DAY_MS))).toEqual([short.serialNumber, long.serialNumber])
+    for (const wrong of [new Date(Number.NaN), NOW, '2027-01-03']) {
+      expect(() => authority.list({ expiresBy: wrong as Date })).toThrow(/^"expiresBy" expected/)
+    }
+  })
+
+  it.each([null, 'none', 7])('is not opened with %j for options', async (options) => {
+    const { directory } = await testAuthority()
+    const opening = CertificateAuthority.open(directory, options as unknown as object)
+    await expect(opening).rejects.toThrow(TypeError)
+    await expect(opening).rejects.toThrow(/^"options" expected an object, got /)
   })
 
   it.each<[string, object]>([

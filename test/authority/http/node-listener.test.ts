@@ -265,6 +265,29 @@ describe('nodeListener', () => {
     expect(text).not.toContain('secret')
   })
 
+  it.each<[string, Response]>([
+    [
+      'whose body fails',
+      new Response(new ReadableStream({ pull: (controller) => controller.error(new Error('secret')) })),
+    ],
+    [
+      'with a header that cannot be sent',
+      Object.defineProperty(new Response('yes'), 'headers', { value: [['a b', 'secret']] }),
+    ],
+  ])('closes the connection for an answer %s, and sends nothing', async (_what, made) => {
+    const place = await onPort(nodeListener(async () => made))
+    expect(await raw(place, put(''))).toBe('')
+  })
+
+  it('tells nobody of a connection that breaks under its answer', async () => {
+    const { listener } = mirror()
+    const place = await onPort((message, response) => {
+      listener(message, response)
+      expect(response.emit('error', new Error('write EPIPE'))).toBe(true)
+    })
+    expect(await ask(place, put('hello'))).toMatchObject({ status: 200 })
+  })
+
   it('survives a client that goes away at any byte of its request', async () => {
     const { listener } = mirror()
     const place = await onPort(listener)
@@ -289,6 +312,26 @@ describe('nodeListener', () => {
     socket.resume()
     await closed(socket)
     expect(failed).toHaveLength(1)
+  })
+
+  it('fails a body of a client that went away before anybody read it', async () => {
+    const failed: unknown[] = []
+    const { promise: gone, resolve: leave } = deferred<void>()
+    const { promise: answered, resolve: done } = deferred<void>()
+    const listener = nodeListener(async (request) => {
+      await gone
+      await request.text().catch((error: unknown) => failed.push(error))
+      done()
+      return new Response('no', { status: 400 })
+    })
+    const place = await onPort((message, response) => {
+      message.on('error', () => {}).once('close', leave)
+      listener(message, response)
+    })
+    const socket = connect(place).on('error', () => {})
+    socket.write('PUT /api/csr/f00d HTTP/1.1\r\nHost: ca\r\nContent-Length: 100\r\n\r\nhalf', () => socket.destroy())
+    await answered
+    expect(failed).toEqual([new Error('the client went away')])
   })
 
   it('does not take a client that has gone for one on a Unix socket', async () => {
