@@ -118,7 +118,10 @@ describe('failures', () => {
 
 describe('connections', () => {
   /** A pool of one connection, which answers as it is told. */
-  function pool(answer: (text: string) => Promise<{ rows: unknown[] }>, more: object = {}) {
+  function pool(
+    answer: (text: string) => Promise<{ rows: unknown[] }>,
+    { timeoutMs = 20_000, ...more }: { readonly timeoutMs?: number; readonly transaction?: () => Promise<never> } = {},
+  ) {
     const asked: string[] = []
     const released: (Error | boolean | undefined)[] = []
     const query = (text: string): Promise<{ rows: unknown[] }> => {
@@ -130,7 +133,7 @@ describe('connections', () => {
       connect: async () => ({ query, release: (error) => released.push(error) }),
       ...more,
     }
-    return { asked, released, database: new Database(client, { name: 'x', schema: 'x', timeoutMs: 50 }) }
+    return { asked, released, database: new Database(client, { name: 'x', schema: 'x', timeoutMs }) }
   }
   const never = new Promise<never>(() => {})
 
@@ -144,8 +147,10 @@ describe('connections', () => {
   })
 
   it('that do not answer are closed, and not asked anything more', async () => {
-    const { asked, released, database } = pool((text) => (text === 'slow' ? never : Promise.resolve({ rows: [] })))
-    await expect(database.write(({ query }) => query('slow'))).rejects.toThrow('did not answer within 50 ms')
+    const { asked, released, database } = pool((text) => (text === 'slow' ? never : Promise.resolve({ rows: [] })), {
+      timeoutMs: 1000,
+    })
+    await expect(database.write(({ query }) => query('slow'))).rejects.toThrow('did not answer within 1000 ms')
     expect(asked).toEqual(['BEGIN', 'slow'])
     expect(released).toEqual([expect.any(StoreError)])
   })
@@ -182,8 +187,8 @@ describe('connections', () => {
     const refused = { code: 'ERR_TLACACOCA_STORE_FAILED', message: 'the x is shutting down, or starting (57P03)' }
     await expect(refusing.database.snapshot()).rejects.toMatchObject(refused)
     expect([refusing.asked, refusing.released]).toEqual([['BEGIN', 'ROLLBACK'], [undefined]])
-    const silent = pool(() => never)
-    await expect(silent.database.snapshot()).rejects.toThrow('the x did not answer within 50 ms')
+    const silent = pool(() => never, { timeoutMs: 1000 })
+    await expect(silent.database.snapshot()).rejects.toThrow('the x did not answer within 1000 ms')
     expect([silent.asked, silent.released]).toEqual([['BEGIN'], [expect.any(StoreError)]])
   })
 

@@ -77,7 +77,7 @@ it('removes none, and fails no request, where it may not look', async () => {
   const steady = vi.spyOn(performance, 'now').mockImplementation(() => now() + 120_000)
   onTestFinished(() => steady.mockRestore())
   await client.query(`DROP TABLE ${schema}.rate_limit_sweep`)
-  expect(await store.consume('key', SLOW, 1)).toEqual({ allowed: true, remaining: 4 })
+  expect(await store.consume('key', SLOW, 1)).toMatchObject({ allowed: true, remaining: expect.closeTo(4, 1) })
   expect(await store.consume('key', SLOW, 1)).toMatchObject({ allowed: true, remaining: expect.closeTo(3, 1) })
   await remove()
 })
