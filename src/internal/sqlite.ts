@@ -26,6 +26,7 @@ import { FileError, StoreError } from '../errors.ts'
 import { show } from './arguments.ts'
 import { ensurePrivateDirectory, writeFileAtomic } from './atomic-file.ts'
 import { backUp, backupPath } from './sqlite-backup.ts'
+import { loadSqlite } from './sqlite-driver.ts'
 import { isObstacle, type SqliteCause, sqliteCause, storeError } from './sqlite-errors.ts'
 import {
   hasUnmergedLog,
@@ -315,7 +316,7 @@ function busyError(): Error {
 type Connect = (source: string | Buffer) => Database
 
 async function connector(schema: SqliteSchema): Promise<Connect> {
-  const { default: SQLite } = await import('better-sqlite3')
+  const SQLite = await loadSqlite()
   return (source) => {
     const db = new SQLite(source, { timeout: 0, fileMustExist: typeof source === 'string' })
     try {

@@ -10,7 +10,7 @@
 //
 // Invariant: normalizing a normalized host changes nothing.
 
-import { domainToASCII } from 'node:url'
+import { domainToASCII, domainToUnicode } from 'node:url'
 import { InvalidNameError } from '../errors.ts'
 import { requireString, show } from '../internal/arguments.ts'
 import { ClientAddress } from './client-address.ts'
@@ -88,8 +88,17 @@ function canonicalName(text: string): string {
   // URL Standard, "ends in a number": such a host is an IPv4 address or nothing. We know already that it is none.
   if (NUMBER.test(labels.at(-1) ?? '')) throw invalidEndpoint(text, 'ends in a number but is not a plain IPv4 address')
   // An A-label that no U-label leads to (RFC 5891 section 5.4), or that leads back to another one, has no one form.
-  if (ALABEL.test(name) && domainToASCII(name) !== name) throw invalidEndpoint(text, 'has a malformed xn-- label')
+  if (ALABEL.test(name) && !hasOnlyTrueALabels(name)) throw invalidEndpoint(text, 'has a malformed xn-- label')
   return name
+}
+
+/**
+ * Whether each A-label is what its own U-label becomes. Asked by way of Unicode and back: Node 24 and later take any
+ * A-label in a name of ASCII for good (Node 20 and 22 look into it), and leave one that means nothing as it is.
+ */
+function hasOnlyTrueALabels(name: string): boolean {
+  const unicode = domainToUnicode(name)
+  return !ALABEL.test(unicode) && domainToASCII(unicode) === name
 }
 
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?$/

@@ -15,11 +15,15 @@ import { TofuStore } from '../../src/tofu/index.ts'
 import { testCertificate } from '../support/certificates.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
-const linesOf = (stream: PassThrough): Record<string, unknown>[] =>
-  String(stream.read() ?? '')
+function linesOf(stream: PassThrough): Record<string, unknown>[] {
+  let text = ''
+  // Node 26 gives one piece at a time, and Node 20 all that there is.
+  for (let piece = stream.read(); piece !== null; piece = stream.read()) text += piece
+  return text
     .split('\n')
     .filter(Boolean)
     .map((line) => JSON.parse(line))
+}
 
 it('gives loggers that follow the settings, also those that come later', () => {
   const [first, second] = [new PassThrough(), new PassThrough()]

@@ -1,4 +1,7 @@
 import { execFileSync } from 'node:child_process'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 
@@ -27,12 +30,25 @@ function loadedBy(entry: string): string[] {
     for (const path of process.report.getReport().sharedObjects) if (path.endsWith('.node')) writeSync(1, 'loaded ' + path + '\\n')
   `
   const args = ['--import', 'tsx', '--input-type=module', '--eval', program]
-  const lines = execFileSync(process.execPath, args, { cwd: root, encoding: 'utf8' }).split('\n')
+  const lines = outputOf(args).split('\n')
   expect(
     lines.some((line) => /^exports [1-9]/.test(line)),
     'the entry point exports something',
   ).toBe(true)
   return lines.filter((line) => line.startsWith('loaded ')).map((line) => line.slice('loaded '.length))
+}
+
+/** By way of a file: Node may have made a pipe non-blocking, and a thread that finds it full gets an error. */
+function outputOf(args: readonly string[]): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tlacacoca-loading-'))
+  const output = openSync(join(folder, 'output'), 'a')
+  try {
+    execFileSync(process.execPath, args, { cwd: root, stdio: ['ignore', output, 'inherit'] })
+    return readFileSync(join(folder, 'output'), 'utf8')
+  } finally {
+    closeSync(output)
+    rmSync(folder, { recursive: true })
+  }
 }
 
 const heavy = /node_modules\/(?!tsx|esbuild|get-tsconfig|resolve-pkg-maps)|\.node$/

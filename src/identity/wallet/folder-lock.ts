@@ -15,6 +15,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Database } from 'better-sqlite3'
 import { FileError } from '../../errors.ts'
 import { codeOf, ensurePrivateDirectory, refuseTarget, writeFileAtomic, writing } from '../../internal/atomic-file.ts'
+import { loadSqlite } from '../../internal/sqlite-driver.ts'
 import { type SqliteCause, storeError } from '../../internal/sqlite-errors.ts'
 
 /** Does something while no other program, and nobody else in this one, is in the same lock. */
@@ -32,7 +33,7 @@ export async function withLock<T>(path: string, timeoutMs: number, act: () => Pr
 async function openLock(path: string): Promise<Database> {
   // SQLite would create it with other permissions, and would follow a symbolic link.
   if (!(await isThere(path))) await create(path)
-  const { default: SQLite } = await import('better-sqlite3')
+  const SQLite = await loadSqlite()
   try {
     return new SQLite(path, { timeout: 0, fileMustExist: true })
   } catch (error) {

@@ -5,6 +5,7 @@ import type { Database } from 'better-sqlite3'
 import { StoreError } from '../../errors.ts'
 import { show } from '../../internal/arguments.ts'
 import { readFileBytes } from '../../internal/atomic-file.ts'
+import { loadSqlite } from '../../internal/sqlite-driver.ts'
 import { storeError } from '../../internal/sqlite-errors.ts'
 import { hasUnmergedLog, JOURNAL_MODE_AT, ROLLBACK_JOURNAL, WRITE_AHEAD_LOG } from '../../internal/sqlite-header.ts'
 import { parseInstant } from '../toml-instant.ts'
@@ -168,7 +169,7 @@ async function withDatabase<T>(path: string, look: (db: Database) => T): Promise
 }
 
 async function openForReading(path: string): Promise<Database> {
-  const { default: SQLite } = await import('better-sqlite3')
+  const SQLite = await loadSqlite()
   // An absolute path is none of SQLite's special names. The driver would look for a name without these spaces.
   const absolute = resolve(path)
   if (absolute !== absolute.trim()) throw unreadable(path, 'has a name with spaces at its end')
