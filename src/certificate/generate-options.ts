@@ -13,8 +13,9 @@ import { type Passphrase, requirePassphrase } from './passphrase.ts'
  * The keys that can be generated. `P-256` is understood everywhere, small and fast; `Ed25519` is as good, but some
  * older clients do not know it. RSA is for peers that know nothing else.
  *
- * TLS 1.3 has no place for `secp256k1`, and has one for the brainpool curves that nearly nobody implements: most TLS
- * stacks refuse certificates with these keys, Node's and browsers' among them. They are for signatures elsewhere.
+ * TLS 1.3 has no place for `secp256k1`, and has one for the brainpool curves that few implement: most TLS stacks refuse
+ * certificates with these keys, browsers' and Node 20 among them. Node 22.23 and later take the brainpool ones by TLS 1.3,
+ * and Node 24 crashes when a program asks for details of them (`getPeerCertificate`). They are for signatures elsewhere.
  */
 export type KeyKind =
   | 'P-256'

@@ -4,16 +4,22 @@
 // (Node 20 to 24), on a server what stands behind the leaf; whoever asks next gets less. So they are read once and
 // remembered for as long as the socket lives; on a client that is a program's own, by another call that does no harm and
 // takes 200 us more.
+//
+// That other call, `getPeerCertificate`, ends the process in Node 23 to 25, and in 26 at least up to 26.0, where any
+// certificate that is sent has an elliptic-curve key on a curve without a name by NIST, or one that cannot be read. So it is
+// not made there. The session has the server's certificate too, and that one alone.
 
 import { TLSSocket } from 'node:tls'
 import { Certificate } from '../certificate/certificate.ts'
+import { readWhole, TAG } from '../certificate/der.ts'
 import { mintPeer, type Peer, type PeerFacts } from '../certificate/peer.ts'
 import { show } from '../internal/arguments.ts'
 import { TLS_VERSIONS } from './policy.ts'
 
 /**
  * The peer at the other end of a finished handshake: on a server the client with its certificate, on a client the
- * server. Call it as often as you like; the answer for a socket is always the same object, also after its end.
+ * server (in Node 24 and later without the certificates that came with its own). Call it as often as you like; the
+ * answer for a socket is always the same object, also after its end.
  *
  * Null means that nobody proved anything: the client sent no certificate, or one that is not well-formed; the session
  * was resumed, which repeats the certificate of an earlier connection without a proof; the socket was destroyed before
@@ -95,6 +101,7 @@ function sent(socket: TLSSocket): Uint8Array[] {
 
 // By issuer, so that certificates which belong to nobody are left out; a root names itself as its issuer.
 function sentToClient(socket: TLSSocket): Uint8Array[] {
+  if (DETAILS_ARE_DEADLY) return leafOfSession(socket)
   const sent: Uint8Array[] = []
   let link = socket.getPeerCertificate(true)
   while (link?.raw !== undefined) {
@@ -103,6 +110,27 @@ function sentToClient(socket: TLSSocket): Uint8Array[] {
     link = link.issuerCertificate
   }
   return sent
+}
+
+const DETAILS_ARE_DEADLY = Number.parseInt(process.versions.node, 10) > 22
+
+/** OpenSSL's own form of a session: a sequence in which the peer's certificate has the tag [3]. */
+function leafOfSession(socket: TLSSocket): Uint8Array[] {
+  const session = socket.getSession()
+  if (session === undefined) return []
+  try {
+    const fields = readWhole(session, TAG.sequence, 'the session').children()
+    while (!fields.done) {
+      const field = fields.readAny('a field of the session')
+      if (field.tag === 0xa3) return [Uint8Array.from(field.content)]
+    }
+    return []
+  } catch {
+    return []
+  } finally {
+    // The keys of the connection are in it.
+    session.fill(0)
+  }
 }
 
 function readChain([leaf, ...others]: readonly Uint8Array[]): readonly Certificate[] {

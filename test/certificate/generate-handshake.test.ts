@@ -1,5 +1,6 @@
 // Generated certificates at work: real handshakes on both versions of TLS, in both roles.
 
+import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { connect, createServer, type SecureVersion, type TLSSocket } from 'node:tls'
@@ -93,9 +94,38 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('over %s', (version) => {
   })
 })
 
-describe.each(KEY_KINDS.filter((kind) => !usual.includes(kind)))('a %s certificate', (key) => {
-  it.each(['TLSv1.2', 'TLSv1.3'] as const)('is refused over %s, as the documentation says', async (version) => {
-    const { certificatePem, privateKeyPem } = await generateSelfSignedCertificate({ hostname: 'example.org', key })
-    await expect(shakeHands(version, { cert: certificatePem, key: privateKeyPem })).rejects.toThrow()
-  })
+const unusual = KEY_KINDS.filter((kind) => !usual.includes(kind))
+// RFC 8734, which OpenSSL has since 3.2: Node 20 has 3.0, later releases of Node 22 and what came after have 3.5.
+const [major = 0, minor = 0] = process.versions.openssl.split('.').map(Number)
+const hasBrainpool = major > 3 || (major === 3 && minor >= 2)
+
+describe.each(unusual)('a %s certificate', (key) => {
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'over %s is refused or accepted as the documentation says',
+    async (version) => {
+      const { certificatePem, privateKeyPem } = await generateSelfSignedCertificate({ hostname: 'example.org', key })
+      const shaken = seenUnchecked(version, { cert: certificatePem, key: privateKeyPem })
+      const accepts = hasBrainpool && version === 'TLSv1.3' && key !== 'secp256k1'
+      if (accepts) expect((await shaken)?.equals(new X509Certificate(certificatePem).raw)).toBe(true)
+      else await expect(shaken).rejects.toThrow()
+    },
+  )
 })
+
+/** Shakes hands without a check of the server: for that, Node 24 asks for details of its key, and crashes over these. */
+async function seenUnchecked(
+  version: SecureVersion,
+  server: { cert: string; key: string },
+): Promise<Buffer | undefined> {
+  const versions = { minVersion: version, maxVersion: version }
+  const listener = createServer({ ...server, ...versions })
+  onTestFinished(() => void listener.close())
+  listener.on('tlsClientError', () => {})
+  listener.listen(0, '127.0.0.1')
+  await once(listener, 'listening')
+  const { port } = listener.address() as AddressInfo
+  const socket = connect({ ...versions, port, host: '127.0.0.1', rejectUnauthorized: false })
+  onTestFinished(() => void socket.destroy())
+  await once(socket, 'secureConnect')
+  return socket.getPeerX509Certificate()?.raw
+}

@@ -1,7 +1,9 @@
+import { createECDH } from 'node:crypto'
 import { once } from 'node:events'
 import { Socket } from 'node:net'
 import { connect, createServer, TLSSocket } from 'node:tls'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { element, integer, oid } from '../../src/certificate/der-writer.ts'
 import type { Peer } from '../../src/certificate/peer.ts'
 import { formatPem } from '../../src/certificate/pem.ts'
 import { peerOf } from '../../src/tls/peer-of.ts'
@@ -18,11 +20,14 @@ const UNREADABLE = craft({ subject: root.name, issuer: root.name, serial: Uint8A
 /** Both ends of a finished handshake, as Node gives them. */
 async function handshake(
   version: 'TLSv1.2' | 'TLSv1.3',
-  identity = true,
-  chain = mine.certPem + root.certPem,
+  {
+    identity = true,
+    chain = mine.certPem + root.certPem,
+    cert = site.certPem + root.certPem,
+  }: { readonly identity?: boolean; readonly chain?: string; readonly cert?: string } = {},
 ): Promise<{ client: TLSSocket; server: TLSSocket }> {
   const listener = createServer({
-    cert: site.certPem + root.certPem,
+    cert,
     key: site.keyPem,
     requestCert: true,
     rejectUnauthorized: false,
@@ -76,15 +81,15 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('the peer of a socket over %s', (
 
   // OpenSSL reads BER, where a length may be longer than need be.
   it('is the client without what cannot be read of its chain', async () => {
-    const { certPem: chain } = { certPem: mine.certPem + formatPem('CERTIFICATE', UNREADABLE) }
-    const { server } = await handshake(version, true, chain)
+    const chain = mine.certPem + formatPem('CERTIFICATE', UNREADABLE)
+    const { server } = await handshake(version, { chain })
     expect(server.getPeerX509Certificate()?.issuerCertificate?.subject).toBe('CN=root')
     const peer = peerOf(server) as Peer
     expect(peer.chain.map(({ fingerprint }) => fingerprint)).toEqual([mine.certificate.fingerprint])
   })
 
   it('is null where the client sent no certificate', async () => {
-    const { server } = await handshake(version, false)
+    const { server } = await handshake(version, { identity: false })
     expect(peerOf(server)).toBeNull()
     expect(peerOf(server)).toBeNull()
   })
@@ -94,6 +99,31 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('the peer of a socket over %s', (
     server.destroy()
     expect(peerOf(server)).toBeNull()
   })
+})
+
+// Node 24, and 26 at first, crash where they are asked for the details of such a key: the whole process would be gone.
+it('is the server on a client, whatever keys are in the certificates that it sends', async () => {
+  const ecdh = createECDH('brainpoolP256r1')
+  ecdh.generateKeys()
+  const algorithm = element(0x30, oid('1.2.840.10045.4.3.2'))
+  const day = (text: string) => element(0x17, Buffer.from(text))
+  const key = element(
+    0x30,
+    element(0x30, oid('1.2.840.10045.2.1'), oid('1.3.36.3.3.2.8.1.1.7')),
+    element(0x03, Uint8Array.of(0), ecdh.getPublicKey()),
+  )
+  const validity = element(0x30, day('250101000000Z'), day('450101000000Z'))
+  const facts = element(0x30, element(0xa0, integer(2)), integer(5), algorithm, root.name, validity, root.name, key)
+  // It looks as if it had issued the server's. Nobody has to have signed it.
+  const strange = element(0x30, facts, algorithm, element(0x03, Uint8Array.from([0, 0x30, 6, 2, 1, 1, 2, 1, 1])))
+  const { client } = await handshake('TLSv1.3', { cert: site.certPem + formatPem('CERTIFICATE', strange) })
+  expect(peerOf(client)?.fingerprint).toBe(site.certificate.fingerprint)
+})
+
+it('leaves to a client what Node says of its server', async () => {
+  const { client } = await handshake('TLSv1.3')
+  peerOf(client)
+  expect(client.getPeerCertificate().raw).toEqual(Buffer.from(site.der))
 })
 
 it('is not known before the handshake is done', () => {
