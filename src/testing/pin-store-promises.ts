@@ -391,7 +391,10 @@ export const PIN_STORE_PROMISES: Record<string, (store: PinStore, reopen: Reopen
     stage.reset()
     const fresh = [
       pin('a.example:1965', 'x'),
-      pin('b.example:1965', 'y', { keyDigest: null, notAfter: null, note: 'n' }),
+      ...byDigest([
+        pin('b.example:1965', 'y', { keyDigest: null, notAfter: null, note: 'n' }),
+        pin('b.example:1965', 'z'),
+      ]),
     ]
     const mark = pin('c.example:1965', 'bad', { state: 'distrusted' })
     const several = [pin('d.example:1965', 'x'), pin('d.example:1965', 'y', { state: 'replaced' })]
@@ -419,9 +422,12 @@ export const PIN_STORE_PROMISES: Record<string, (store: PinStore, reopen: Reopen
     const same = pin('same.example:1965', 'x')
     const other = pin('other.example:1965', 'x')
     const replaced = pin('replaced.example:1965', 'x', { state: 'replaced' })
-    for (const each of [same, other, replaced]) await put(store, [], each)
+    const both = pin('both.example:1965', 'x')
+    for (const each of [same, other, replaced, both]) await put(store, [], each)
     const incoming = [
       same,
+      both,
+      pin(both.subject, 'y'),
       { ...replaced, state: 'trusted' as const },
       pin(other.subject, 'y'),
       pin('new.example:1', 'x'),
@@ -431,11 +437,12 @@ export const PIN_STORE_PROMISES: Record<string, (store: PinStore, reopen: Reopen
     const staged = await stage.compare({ skipKnown: true })
     const contested: string[] = []
     for await (const portion of staged.contested()) contested.push(...portion.map((each) => each.subject))
-    deepStrictEqual([staged.known, staged.fresh, contested.sort()], [1, 1, [other.subject, replaced.subject]])
+    const expected = [both.subject, other.subject, replaced.subject]
+    deepStrictEqual([staged.known, staged.fresh, contested.sort()], [1, 1, expected])
     ok(staged.includes(same.subject))
     strictEqual(await stage.commit({ changes: [], log: [line('')] }), true)
     await stage.close()
-    deepStrictEqual(await store.list(), [pin('new.example:1', 'x'), other, replaced, same])
+    deepStrictEqual(await store.list(), [both, pin('new.example:1', 'x'), other, replaced, same])
   },
   '13 a stage commits nothing if something came in between': async (store) => {
     if (store.stage === undefined) return

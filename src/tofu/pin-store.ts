@@ -197,7 +197,7 @@ export interface StagedPin extends Pin {
 export interface StagedPins {
   /** The version of the store that was compared with. */
   readonly version: number
-  /** How many subjects are new to the store and bring one pin each, which is live. Nothing is to be decided on them. */
+  /** How many subjects are new to the store and bring live pins only. Nothing is to be decided on them. */
   readonly fresh: number
   /** How many subjects were left out by `skipKnown`. */
   readonly known: number

@@ -13,7 +13,7 @@ import type {
 export class PlainStage implements PinStage {
   readonly #store: PinStore
   #subjects = new Map<string, Pin[]>()
-  #fresh: Pin[] = []
+  #fresh = new Map<string, Pin[]>()
 
   constructor(store: PinStore) {
     this.#store = store
@@ -39,14 +39,15 @@ export class PlainStage implements PinStage {
       const digests = new Set(incoming.map((pin) => pin.digest))
       if (digests.size < incoming.length) throw new RangeError(`${subject} has the same fingerprint twice`)
       const stored = await this.#store.read(subject)
-      const only = incoming.length === 1 && incoming[0] !== undefined && isLive(incoming[0].state) ? incoming[0] : null
-      if (only !== null && stored.length === 0) this.#fresh.push(only)
-      else if (only !== null && skipKnown && isPinned(only, stored)) known++
+      const areLive = incoming.every((pin) => isLive(pin.state))
+      const [only] = incoming.length === 1 ? incoming : []
+      if (areLive && stored.length === 0) this.#fresh.set(subject, incoming)
+      else if (areLive && only !== undefined && skipKnown && isPinned(only, stored)) known++
       else contested.push({ subject, stored, incoming: incoming.toSorted((a, b) => (a.digest < b.digest ? -1 : 1)) })
     }
     return {
       version,
-      fresh: this.#fresh.length,
+      fresh: this.#fresh.size,
       known,
       async *contested() {
         yield contested
@@ -56,15 +57,13 @@ export class PlainStage implements PinStage {
   }
 
   async commit(update: PinUpdate): Promise<boolean> {
-    const fresh = this.#fresh.map(
-      (pin): SubjectChange => ({ subject: pin.subject, expect: [], put: [pin], remove: [] }),
-    )
+    const fresh = Array.from(this.#fresh, ([subject, put]): SubjectChange => ({ subject, expect: [], put, remove: [] }))
     return this.#store.update({ ...update, changes: [...update.changes, ...fresh] })
   }
 
   close(): void {
     this.#subjects.clear()
-    this.#fresh = []
+    this.#fresh.clear()
   }
 }
 

@@ -1,6 +1,10 @@
-// A large import on its way into the SQLite store. It is collected in a temporary table, which SQLite keeps in a file of
+// A large import on its way into the SQLite store. It is collected in temporary tables, which SQLite keeps in a file of
 // its own that no other program sees, on a connection of its own. What nobody has to decide on, the hosts that the store
 // has never heard of, is never read back into JavaScript: it is moved by one INSERT … SELECT in the order of the key.
+//
+// An export comes in that order, and its pins are added to the table of that key, each at the end. What comes in any other
+// order is put aside and brought into it at once, by a merge sort: row after row would be looked for all over the table,
+// which takes ten times as long for a million hosts.
 
 import type { Database, Statement } from 'better-sqlite3'
 import type { SqliteFile } from '../internal/sqlite.ts'
@@ -12,12 +16,14 @@ export class SqliteStage implements PinStage {
   readonly #file: SqliteFile
   readonly #db: Database
   readonly #sql: Statements
-  readonly #add: Statement<[...PinRow, string | null]>
+  readonly #append: Statement<[...PinRow]>
+  readonly #putAside: Statement<[...PinRow, string | null]>
   readonly #hashed: boolean
   #version = 0
   #pins = 0
-  #last = ''
-  #isOrdered = true
+  /** The key of the last pin that came in order. */
+  #subject = ''
+  #digest = ''
 
   private constructor(file: SqliteFile, db: Database, hashed: boolean) {
     this.#file = file
@@ -29,15 +35,13 @@ export class SqliteStage implements PinStage {
     db.pragma('cache_size = -8192')
     db.pragma('temp.cache_size = -8192')
     db.exec(`
-      CREATE TEMP TABLE incoming(
-        subject TEXT NOT NULL, digest TEXT NOT NULL, state INTEGER NOT NULL, key_digest TEXT, not_after INTEGER,
-        first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, days_seen INTEGER NOT NULL, source TEXT, note TEXT,
-        label TEXT
-      );
-      CREATE TEMP TABLE contested(subject TEXT PRIMARY KEY, others INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+      CREATE TEMP TABLE incoming(${PIN}, PRIMARY KEY (subject, digest)) STRICT, WITHOUT ROWID;
+      CREATE TEMP TABLE unordered(${PIN}, label TEXT) STRICT;
+      CREATE TEMP TABLE contested(subject TEXT PRIMARY KEY, label TEXT) WITHOUT ROWID;
       CREATE TEMP TABLE known(subject TEXT PRIMARY KEY) WITHOUT ROWID;
       BEGIN`)
-    this.#add = db.prepare('INSERT INTO incoming VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+    this.#append = db.prepare('INSERT INTO incoming VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+    this.#putAside = db.prepare('INSERT INTO unordered VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
   }
 
   static async open(file: SqliteFile, hashed: boolean): Promise<SqliteStage> {
@@ -54,26 +58,30 @@ export class SqliteStage implements PinStage {
   add(pins: readonly StagedPin[]): void {
     this.#guard(() => {
       for (const pin of pins) {
-        this.#add.run(...rowOf(pin), pin.label ?? null)
-        if (pin.subject < this.#last) this.#isOrdered = false
-        this.#last = pin.subject
+        const { subject, digest, label } = pin
+        // Only the table of what was put aside has a place for labels.
+        if (label !== undefined || !this.#isNext(subject, digest)) this.#putAside.run(...rowOf(pin), label ?? null)
+        else {
+          this.#append.run(...rowOf(pin))
+          this.#subject = subject
+          this.#digest = digest
+        }
       }
     })
     this.#pins += pins.length
   }
 
   reset(): void {
-    this.#guard(() => this.#db.exec('DELETE FROM incoming'))
+    this.#guard(() => this.#db.exec('DELETE FROM incoming; DELETE FROM unordered'))
     this.#pins = 0
-    this.#last = ''
-    this.#isOrdered = true
+    this.#subject = ''
+    this.#digest = ''
   }
 
   async compare({ skipKnown }: { readonly skipKnown: boolean }): Promise<StagedPins> {
-    // Until here only the temporary table was written, which locks nothing.
+    // Until here only temporary tables were written, which locks nothing.
     this.#guard(() => {
-      if (!this.#isOrdered) this.#db.exec(SORT)
-      this.#db.exec('CREATE UNIQUE INDEX temp.incoming_key ON incoming(subject, digest); COMMIT')
+      this.#db.exec(`INSERT INTO incoming SELECT ${COLUMNS} FROM unordered ORDER BY subject, digest; COMMIT`)
     })
     const { fresh, known } = await this.#file.attempt(() => this.#contest(skipKnown))
     const find = this.#db.prepare<[string], number>('SELECT 1 FROM incoming WHERE subject = ? LIMIT 1').pluck()
@@ -92,11 +100,9 @@ export class SqliteStage implements PinStage {
       // While the version stands still, nobody has added a subject, and a million look-ups are saved.
       if ((this.#sql.version.get() ?? 0) !== this.#version && this.#freshAreKnown()) return false
       if (!applyUpdate(this.#sql, update)) return false
-      this.#db.exec(
-        `INSERT INTO main.pin(${COLUMNS}) SELECT ${COLUMNS} FROM incoming
-         WHERE ${isFresh('incoming')}
-         ORDER BY subject, digest`,
-      )
+      const isFreshAlone =
+        this.#number('SELECT NOT EXISTS (SELECT 1 FROM contested UNION ALL SELECT 1 FROM known)') === 1
+      this.#db.exec(isFreshAlone ? MOVE_ALL : MOVE_FRESH)
       return true
     }, this.#db)
   }
@@ -111,20 +117,21 @@ export class SqliteStage implements PinStage {
       this.#version = this.#sql.version.get() ?? 0
       this.#db.exec(
         `DELETE FROM contested;
-         INSERT INTO contested
-           SELECT subject, count(*) - 1 FROM incoming GROUP BY subject HAVING count(*) > 1 OR max(state) > 1;
+         INSERT INTO contested(subject) SELECT DISTINCT subject FROM incoming WHERE state > 1;
          INSERT INTO known ${this.#knownSubjects()} EXCEPT SELECT subject FROM contested`,
       )
       if (!skipKnown) this.#db.exec('INSERT INTO contested(subject) SELECT subject FROM known; DELETE FROM known')
       else {
         this.#db.exec(
-          `INSERT INTO contested(subject) SELECT subject FROM known k WHERE NOT EXISTS (
-             SELECT 1 FROM incoming i JOIN main.pin p ON p.subject = i.subject AND p.digest = i.digest
-             WHERE i.subject = k.subject AND p.state <= 1);
+          `INSERT INTO contested(subject) SELECT subject FROM known k
+             WHERE (SELECT count(*) FROM incoming i WHERE i.subject = k.subject) > 1 OR NOT EXISTS (
+               SELECT 1 FROM incoming i JOIN main.pin p ON p.subject = i.subject AND p.digest = i.digest
+               WHERE i.subject = k.subject AND p.state <= 1);
            DELETE FROM known WHERE subject IN (SELECT subject FROM contested)`,
         )
       }
-      const all = this.#pins - this.#number('SELECT coalesce(sum(others), 0) FROM contested')
+      this.#db.exec(LABEL)
+      const all = this.#number('SELECT count(*) FROM (SELECT DISTINCT subject FROM incoming)')
       const known = this.#number('SELECT count(*) FROM known')
       return { fresh: all - known - this.#number('SELECT count(*) FROM contested'), known }
     })()
@@ -143,28 +150,34 @@ export class SqliteStage implements PinStage {
 
   async *#contested(): AsyncGenerator<readonly ContestedSubject[]> {
     const page = this.#db
-      .prepare<[string], string>('SELECT subject FROM contested WHERE subject > ? ORDER BY subject LIMIT 500')
-      .pluck()
+      .prepare<[string], [string, string | null]>(
+        'SELECT subject, label FROM contested WHERE subject > ? ORDER BY subject LIMIT 500',
+      )
+      .raw()
     const incoming = this.#db
       .prepare<[string], PinRow>(`SELECT ${COLUMNS} FROM incoming WHERE subject = ? ORDER BY digest`)
       .raw()
-    const labelOf = this.#db.prepare<[string], string>('SELECT max(label) FROM incoming WHERE subject = ?').pluck()
     let after = ''
     while (true) {
       // Read to its end before anybody is asked, so that no lock is held while a person thinks.
       const subjects = page.all(after)
       const last = subjects.at(-1)
       if (last === undefined) return
-      after = last
+      after = last[0]
       yield await this.#file.attempt(() =>
-        subjects.map((subject) => ({
+        subjects.map(([subject, label]) => ({
           subject,
           stored: this.#sql.read.all(subject).map(pinOf),
           incoming: incoming.all(subject).map(pinOf),
-          ...labelled(labelOf.get(subject)),
+          ...(label === null ? {} : { label }),
         })),
       )
     }
+  }
+
+  /** Whether a pin comes after all that came in order. By UTF-16 or by UTF-8 makes a difference in time only. */
+  #isNext(subject: string, digest: string): boolean {
+    return subject > this.#subject || (subject === this.#subject && digest > this.#digest)
   }
 
   #number(sql: string): number {
@@ -176,7 +189,7 @@ export class SqliteStage implements PinStage {
     try {
       work()
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'SQLITE_CONSTRAINT_UNIQUE') {
+      if (error instanceof Error && 'code' in error && error.code === 'SQLITE_CONSTRAINT_PRIMARYKEY') {
         throw new RangeError('a subject has the same fingerprint twice', { cause: error })
       }
       throw this.#file.failure(error)
@@ -184,19 +197,38 @@ export class SqliteStage implements PinStage {
   }
 }
 
-function labelled(label: string | null | undefined): { label?: string } {
-  return typeof label === 'string' ? { label } : {}
-}
+// The columns of `pin`, word for word, so that SQLite can move whole rows.
+const PIN = `
+  subject TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  state INTEGER NOT NULL,
+  key_digest TEXT,
+  not_after INTEGER,
+  first_seen INTEGER NOT NULL,
+  last_seen INTEGER NOT NULL,
+  days_seen INTEGER NOT NULL,
+  source TEXT,
+  note TEXT`
 
-// What comes in any order is brought into that of the key at once, by a merge sort. Row after row would be looked for all
-// over the table otherwise, several times: ten times as long for a million hosts.
-const SORT = `
-  ALTER TABLE temp.incoming RENAME TO unordered;
-  CREATE TEMP TABLE incoming AS SELECT * FROM unordered ORDER BY subject, digest;
-  DROP TABLE unordered;`
+const LABEL = `
+  UPDATE contested SET label = named.label
+  FROM (
+    SELECT subject, max(label) AS label FROM unordered
+    WHERE label IS NOT NULL AND subject IN (SELECT subject FROM contested)
+    GROUP BY subject
+  ) named
+  WHERE named.subject = contested.subject`
 
 /** SQL for whether nothing was to be decided on the subject of a row, and the store had never heard of it. */
 function isFresh(row: string): string {
   return `NOT EXISTS (SELECT 1 FROM contested c WHERE c.subject = ${row}.subject)
     AND NOT EXISTS (SELECT 1 FROM known k WHERE k.subject = ${row}.subject)`
 }
+
+// Between two tables of the same form, SQLite copies rows without taking them apart, if the second has none so far.
+const MOVE_ALL = 'INSERT INTO main.pin SELECT * FROM incoming'
+
+const MOVE_FRESH = `
+  INSERT INTO main.pin(${COLUMNS}) SELECT ${COLUMNS} FROM incoming
+  WHERE ${isFresh('incoming')}
+  ORDER BY subject, digest`
