@@ -71,6 +71,7 @@ function canonicalIPv6(text: string, start: number, end: number): CanonicalHost 
 }
 
 function canonicalName(text: string): string {
+  if (text.length <= MAX_LABEL && CANONICAL.test(text)) return text
   // Everything in ASCII that is not part of a name goes first: `domainToASCII` gives meanings to most of it.
   if (/[\0-,/:-@[-^`{-\x7f]/.test(text)) throw invalidEndpoint(text, 'has a character that no host name has')
   const ascii = /[^\0-\x7f]/.test(text) ? domainToASCII(text) : text.toLowerCase()
@@ -92,6 +93,7 @@ function canonicalName(text: string): string {
   return name
 }
 
+<<<<<<< HEAD
 /**
  * Whether each A-label is what its own U-label becomes. Asked by way of Unicode and back: Node 24 and later take any
  * A-label in a name of ASCII for good (Node 20 and 22 look into it), and leave one that means nothing as it is.
@@ -101,6 +103,11 @@ function hasOnlyTrueALabels(name: string): boolean {
   return !ALABEL.test(unicode) && domainToASCII(unicode) === name
 }
 
+=======
+// What nearly every name is already, and nothing below would refuse or change: no label begins with a digit, so the last one
+// is no number; no two hyphens come together, so there is no A-label; and all of it is no longer than a label may be.
+const CANONICAL = /^[a-z][a-z0-9]*(?:(?:\.[a-z]|-[a-z0-9])[a-z0-9]*)*$/
+>>>>>>> cafbed6 (Names, dates and their order are read in fewer steps)
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?$/
 const NUMBER = /^(?:[0-9]+|0x[0-9a-f]*)$/
 const ALABEL = /(?:^|\.)xn--/

@@ -61,13 +61,13 @@ export function parseInstant(text: string): Date | undefined {
   if (text.length === 10) return new Date(date)
   if (!isOneOf(text, 10, 'Tt ')) return undefined
 
-  const hour = readDigits(text, 11, 2)
-  const minute = readDigits(text, 14, 2)
+  const hour = readPair(text, 11)
+  const minute = readPair(text, 14)
   if (hour > 23 || minute > 59 || hour < 0 || minute < 0 || text.charCodeAt(13) !== COLON) return undefined
   let time = (hour * 60 + minute) * MINUTE_MS
   let at = 16
   if (text.charCodeAt(at) === COLON) {
-    const second = readDigits(text, 17, 2)
+    const second = readPair(text, 17)
     if (second < 0 || second > 59) return undefined
     time += second * 1000
     at = 19
@@ -85,9 +85,10 @@ export function parseInstant(text: string): Date | undefined {
 
 /** `2026-01-02` at the start of the text, as milliseconds. */
 function readDate(text: string): number | undefined {
-  const year = readDigits(text, 0, 4)
-  const month = readDigits(text, 5, 2)
-  const day = readDigits(text, 8, 2)
+  const century = readPair(text, 0)
+  const year = century < 0 || readPair(text, 2) < 0 ? -1 : century * 100 + readPair(text, 2)
+  const month = readPair(text, 5)
+  const day = readPair(text, 8)
   if (year < 1 || month < 1 || month > 12 || day < 1 || text.charCodeAt(4) !== DASH || text.charCodeAt(7) !== DASH)
     return undefined
   if (day > daysInMonth(year, month)) return undefined
@@ -109,11 +110,18 @@ function daysInMonth(year: number, month: number): number {
 function readOffset(text: string, at: number): number | undefined {
   if (at === text.length) return 0
   if (at + 1 === text.length) return isOneOf(text, at, 'Zz') ? 0 : undefined
-  const hours = readDigits(text, at + 1, 2)
-  const minutes = readDigits(text, at + 4, 2)
+  const hours = readPair(text, at + 1)
+  const minutes = readPair(text, at + 4)
   if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) return undefined
   if (text.length !== at + 6 || text.charCodeAt(at + 3) !== COLON || !isOneOf(text, at, '+-')) return undefined
   return (text.charCodeAt(at) === DASH ? -1 : 1) * (hours * 60 + minutes) * MINUTE_MS
+}
+
+/** The number that two digits make, or -1 if they are not digits. Past the end there is NaN, which is neither. */
+function readPair(text: string, at: number): number {
+  const tens = text.charCodeAt(at) - 48
+  const ones = text.charCodeAt(at + 1) - 48
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : -1
 }
 
 /** The number that `count` digits make, or -1 if they are not all digits. */

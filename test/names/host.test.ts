@@ -1,4 +1,6 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { InvalidNameError } from '../../src/errors.ts'
 import { normalizeHost } from '../../src/names/host.ts'
 import { countReads } from './reads.ts'
 
@@ -116,6 +118,39 @@ describe('normalizeHost', () => {
   ])('refuses %s', (_, input) => {
     expect(() => normalizeHost(input)).toThrow(
       expect.objectContaining({ name: 'InvalidNameError', code: 'ERR_TLACACOCA_ENDPOINT_INVALID' }),
+    )
+  })
+
+  it('makes of a name what it makes of the same in capitals', () => {
+    // Only what is canonical already takes the short way, and capitals never are.
+    const pieces = fc.constantFrom(
+      'a',
+      'xn',
+      'x',
+      '0',
+      '9',
+      '-',
+      '--',
+      '.',
+      '..',
+      '_',
+      'bcher-kva',
+      '0x',
+      'a'.repeat(60),
+    )
+    const answer = (text: string): string => {
+      try {
+        return normalizeHost(text)
+      } catch (error) {
+        return error instanceof InvalidNameError ? error.code : String(error)
+      }
+    }
+    fc.assert(
+      fc.property(fc.array(pieces, { minLength: 1, maxLength: 12 }), (parts) => {
+        const name = parts.join('')
+        expect(answer(name)).toBe(answer(name.toUpperCase()))
+      }),
+      { numRuns: 2000 },
     )
   })
 
