@@ -93,7 +93,6 @@ function canonicalName(text: string): string {
   return name
 }
 
-<<<<<<< HEAD
 /**
  * Whether each A-label is what its own U-label becomes. Asked by way of Unicode and back: Node 24 and later take any
  * A-label in a name of ASCII for good (Node 20 and 22 look into it), and leave one that means nothing as it is.
@@ -103,11 +102,9 @@ function hasOnlyTrueALabels(name: string): boolean {
   return !ALABEL.test(unicode) && domainToASCII(unicode) === name
 }
 
-=======
 // What nearly every name is already, and nothing below would refuse or change: no label begins with a digit, so the last one
 // is no number; no two hyphens come together, so there is no A-label; and all of it is no longer than a label may be.
 const CANONICAL = /^[a-z][a-z0-9]*(?:(?:\.[a-z]|-[a-z0-9])[a-z0-9]*)*$/
->>>>>>> cafbed6 (Names, dates and their order are read in fewer steps)
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?$/
 const NUMBER = /^(?:[0-9]+|0x[0-9a-f]*)$/
 const ALABEL = /(?:^|\.)xn--/
