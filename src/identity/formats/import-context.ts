@@ -49,6 +49,7 @@ export class ImportContext {
 
   /** Notes an error of this library as a problem. Every other error is a bug, and is thrown again. */
   reportError(error: unknown, place: ImportPlace): void {
+    /* v8 ignore if -- @preserve only a fault of our own could be another error */
     if (!isOrdinary(error)) throw error
     const what = error instanceof FileError ? fileTrouble(error, place) : adviceFor(error)
     this.report(error.code, place, what)

@@ -37,6 +37,7 @@ export function redeemLinkCode(
   const known = tables.linkCode(code)
   if (known === undefined || known.expiresAt <= at || known.origin !== origin) return { kind: 'invalid' }
   const maker = activeWithUser(tables, known.by)
+  /* v8 ignore if -- @preserve codes go with the certificate that made them; if one did not, it would let nobody in */
   if (maker === null) return { kind: 'invalid' }
   if (isTaken(tables, credential)) return { kind: 'already_linked' }
   tables.deleteLinkCode(code)
@@ -126,6 +127,7 @@ export function claimRecovery(
     return { kind: 'not_found' }
   }
   const user = tables.user(link.userId ?? '')
+  /* v8 ignore if -- @preserve requests go with the user, and with the certificate; if one did not, it would let nobody in */
   if (user === undefined || user.erasedAt !== null || isTaken(tables, link.credential)) return { kind: 'not_found' }
   return linkTo(tables, user, link.credential, { source: 'recovery', addedBy: null, at })
 }

@@ -19,10 +19,6 @@ const A_DAY_MS = 86_400_000
 export class Uses {
   #waiting: readonly Use[] = []
 
-  get isEmpty(): boolean {
-    return this.#waiting.length === 0
-  }
-
   add(use: Use): void {
     const isOther = (each: Use) =>
       each.id !== use.id || !each.endpoint.equals(use.endpoint) || !isSame(each.scope, use.scope)

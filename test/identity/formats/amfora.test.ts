@@ -182,6 +182,37 @@ it('refuses a file that is missing, no text or too large', async () => {
   expect(await code('large')).toMatchObject({ code: 'ERR_TLACACOCA_FILE_UNREADABLE' })
 })
 
+it('reads no further once there were too many certificates in a file', async () => {
+  const directory = await temporaryFolder()
+  await writeFile(
+    join(directory, 'many.pem'),
+    '-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n'.repeat(2_001),
+  )
+  await writeFile(join(directory, 'ben.pem'), ben.keyPem + ben.certPem)
+  const entries = `"a.example" = 'many.pem'\n"b.example" = 'ben.pem'\n`
+  const toml = `[auth.certs]\n${entries}[auth.keys]\n${entries}`
+  const { identities, problems } = await readIdentities({ amfora: { toml, directory } })
+  expect(identities).toEqual([])
+  expect(problems.at(-1)).toMatchObject({ code: 'ERR_TLACACOCA_IDENTITY_FORMAT_EXCESSIVE' })
+  expect(problems.filter(({ file }) => file?.endsWith('ben.pem'))).toEqual([])
+})
+
+it('refuses a text that is too large, as it does a file', async () => {
+  const reading = readIdentities({ amfora: { toml: '#'.repeat(1024 * 1024 + 1), directory: '/' } })
+  await expect(reading).rejects.toMatchObject({
+    code: 'ERR_TLACACOCA_IDENTITY_FORMAT_EXCESSIVE',
+    message: '"amfora.toml" has 1048577 characters; 1048576 are read at most',
+  })
+})
+
+it.each([`'''`, '"""'])('does not take the lines of a long text (%s) for those of an entry', async (quotes) => {
+  const entry = `[auth.certs]\n"example.com" = 'ana.crt'\n`
+  const { problems } = await amfora(
+    `[a-general]\nhome = ${quotes}\n${entry}${quotes}\nother = ${quotes}x${quotes}\n${entry}`,
+  )
+  expect(problems).toMatchObject([{ code: 'ERR_TLACACOCA_IDENTITY_KEY_MISSING', line: 8, column: 1 }])
+})
+
 it('survives names that are deep, many or those of every object', async () => {
   const deep = `auth.certs.${'a.'.repeat(20_000)}a = 'x'`
   expect((await amfora(deep)).problems).toMatchObject([{ code: 'ERR_TLACACOCA_IDENTITY_FORMAT_INVALID' }])

@@ -229,6 +229,16 @@ describe('what is wrong with one identity leaves the others alone', () => {
     expect(problems).toMatchObject([{ code: 'ERR_TLACACOCA_FILE_UNREADABLE' }])
   })
 
+  it('notes of a fingerprint that is none, of which is told once', async () => {
+    const folder = await lagrange({
+      ...filesOf(ana),
+      'idents.lgr': lgr(iden(Buffer.alloc(5), { notes: 'whose?' }), iden(print(ana), { notes: 'mine' })),
+    })
+    const { identities, problems } = await readIdentities({ lagrange: folder })
+    expect(identities).toMatchObject([{ notes: 'mine' }])
+    expect(problems).toMatchObject([{ code: 'ERR_TLACACOCA_IDENTITY_FORMAT_INVALID', offset: expect.any(Number) }])
+  })
+
   it('notes without files, twice the same notes, twice the same files', async () => {
     const folder = await lagrange({
       ...filesOf(ana),
@@ -322,6 +332,18 @@ it('shows a file name in a message so that no terminal obeys it, and so that its
   for (const { message } of problems) expect(message).not.toMatch(/[\x00-\x1f]/)
   expect(problems[1]?.message).toMatch(/\[3J\.crt": it is larger than 262144 bytes$/)
   expect(problems[2]?.message).toContain(`${long}-end.crt: `)
+})
+
+it('reads no further once there were too many certificates in a file', async () => {
+  const many = '-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n'.repeat(2_001)
+  const names = ['a', 'b', 'c']
+  const files = names.map((name) => ({ [`idents/${name}.crt`]: many, [`idents/${name}.key`]: ana.keyPem }))
+  const folder = await lagrange({ ...Object.assign({}, ...files), 'idents.lgr': lgr() })
+  const { identities, problems } = await readIdentities({ lagrange: folder })
+  expect(identities).toEqual([])
+  // All that is told is about one of them.
+  expect(new Set(problems.map(({ file }) => file).filter((file) => file !== null)).size).toBe(1)
+  expect(problems.at(-1)).toMatchObject({ code: 'ERR_TLACACOCA_IDENTITY_FORMAT_EXCESSIVE' })
 })
 
 it('reads no more files than a folder of identities has', async () => {

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -155,6 +155,36 @@ describe('what is wrong with one identity leaves the others alone', () => {
   })
 })
 
+it('says of each of several keys that it belongs to none of the certificates, with its place', async () => {
+  const { keyPem } = await madeIdentity()
+  const { found, problems } = await read({ cert: ana.certPem, key: ben.keyPem + keyPem })
+  expect(found).toEqual([])
+  const wrong = { code: 'ERR_TLACACOCA_KEY_MISMATCH', file: 'pem.key' }
+  const lines = ben.keyPem.trimEnd().split('\n').length
+  expect(problems).toMatchObject([
+    { ...wrong, line: 1, message: 'pem.key, line 1: the private key belongs to none of the certificates' },
+    { ...wrong, line: lines + 1 },
+    { code: 'ERR_TLACACOCA_IDENTITY_KEY_MISSING', file: 'pem.cert', line: 1 },
+  ])
+})
+
+it('says of a PKCS#12 file what belongs to nothing in it', async () => {
+  const folder = await temporaryFolder()
+  const [cert, pkcs12] = [join(folder, 'ana.crt'), join(folder, 'ana.p12')]
+  await writeFile(cert, ana.certPem)
+  openssl(['pkcs12', '-export', '-nokeys', '-in', cert, '-passout', 'pass:secret', '-out', pkcs12])
+  const { identities, problems } = await readIdentities({ pkcs12: await readFile(pkcs12), passphrase: 'secret' })
+  expect(identities).toEqual([])
+  expect(problems).toMatchObject([
+    {
+      code: 'ERR_TLACACOCA_IDENTITY_KEY_MISSING',
+      message: `the private key of the certificate ${ana.certificate.fingerprint} is missing`,
+      file: null,
+      line: null,
+    },
+  ])
+})
+
 it('does not take two halves of two keys for a pair', async () => {
   // A key file carries a public half of its own. Here it is that of the certificate, and the secret is somebody else's.
   const mixed = ana.privateKey.export({ format: 'der', type: 'pkcs8' })
@@ -237,6 +267,8 @@ it.each([
   { what: 'a pair without its key', source: { pem: { cert: '' } } },
   { what: 'a passphrase in the wrong place', source: { pem: '', passphrase: 'secret' } },
   { what: 'bytes for a text', source: { pem: Buffer.alloc(0) } },
+  { what: 'a number for a certificate', source: { kristall: { cert: 5, key: '' } } },
+  { what: 'nothing for a key', source: { kristall: { cert: '' } } },
 ])('calls $what a mistake of the program', async ({ source }) => {
   await expect(readIdentities(source as never)).rejects.toBeInstanceOf(TypeError)
 })

@@ -255,6 +255,17 @@ describe('Lagrange', () => {
   })
 })
 
+it('changes nothing for Lagrange if idents.lgr cannot be read', async () => {
+  const directory = await temporaryFolder()
+  await mkdir(join(directory, 'idents.lgr'))
+  const failure = writeIdentities([benIdentity], { format: 'lagrange', directory }, { overwrite: true })
+  await expect(failure).rejects.toMatchObject({
+    code: 'ERR_TLACACOCA_FILE_UNREADABLE',
+    path: join(directory, 'idents.lgr'),
+  })
+  expect(await readdir(directory)).toEqual(['idents.lgr'])
+})
+
 describe('scopes for programs that compare texts', () => {
   const written = async (scopes: string[]) => {
     const identities = [{ ...benIdentity, scopes }]
@@ -392,6 +403,8 @@ describe('mistakes of the program', () => {
     { what: 'a text', identities: 'x' },
     { what: 'no key', identities: [{ certificate: ben.certificate }] },
     { what: 'a key as text', identities: [{ certificate: ben.certificate, privateKey: ben.keyPem }] },
+    { what: 'a certificate as text', identities: [{ ...benIdentity, certificate: ben.certPem }] },
+    { what: 'a certificate as text above it', identities: [{ ...benIdentity, chain: [ben.certPem] }] },
     { what: 'a misspelt name', identities: [{ ...benIdentity, nmae: 'x' }] },
     { what: 'scopes as one text', identities: [{ ...benIdentity, scopes: 'gemini://example.org/' }] },
     { what: 'endless notes', identities: [{ ...benIdentity, notes: 'n'.repeat(70_000) }] },

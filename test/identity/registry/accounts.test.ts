@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { IdentityError } from '../../../src/errors.ts'
 import { IdentityRegistry } from '../../../src/identity/registry/identity-registry.ts'
 import { MemoryIdentityStore } from '../../../src/identity/registry/memory-identity-store.ts'
+import { parseEndpoint } from '../../../src/names/endpoint.ts'
 import { DAY, NOW, openRegistry, person, refusalOf, stranger, until, withAna } from './support.ts'
 
 describe('registering', () => {
@@ -218,6 +219,18 @@ describe('exporting', () => {
     })
   })
 
+  it('has what waits to be let in, without the certificate of whoever waits', async () => {
+    const { registry, user } = await withAna()
+    const other = person()
+    await registry.requestLink(other.peer, 'ana')
+    const exported = await registry.exportUser(user.id)
+    expect(JSON.parse(JSON.stringify(exported))).toEqual(exported)
+    expect(exported.pending).toEqual([
+      { kind: 'approval', requestedAt: '2030-06-01T12:00:00.000Z', expiresAt: expect.stringMatching(/^2030-06-.*Z$/) },
+    ])
+    expect(JSON.stringify(exported)).not.toContain(other.certificate.fingerprint)
+  })
+
   it('of nobody is an error', async () => {
     const { registry } = openRegistry()
     expect(await refusalOf(registry.exportUser('nobody'))).toBe('IDENTITY_NOT_FOUND')
@@ -267,8 +280,21 @@ describe('a registry', () => {
     expect(() => store.userByHandle('x')).toThrow(expect.objectContaining({ code: 'ERR_TLACACOCA_STORE_CLOSED' }))
   })
 
+  it('is of one server, be it given as a text or as an endpoint', async () => {
+    const store = new MemoryIdentityStore()
+    const [text, endpoint] = ['example.org:1965', parseEndpoint('EXAMPLE.org:1965')].map(
+      (origin) => openRegistry({ origin }, store).registry,
+    )
+    const [ana, phone] = [stranger(), stranger()]
+    await text?.register(ana, { handle: 'ana' })
+    // A code is good at the server that it was made for.
+    const { code } = (await endpoint?.createLinkCode(ana)) ?? { code: '' }
+    expect(await text?.redeemLinkCode(phone, code)).toMatchObject({ user: { handle: 'ana' } })
+  })
+
   it.each<[string, object]>([
     ['no options', {}],
+    ['an origin that is a number', { origin: 1965 }],
     ['an origin without a port', { origin: 'example.org' }],
     ['an option that does not exist', { origin: 'example.org:1965', peper: new Uint8Array(32) }],
     ['a pepper that is not set', { origin: 'example.org:1965', pepper: undefined }],

@@ -73,6 +73,14 @@ describe('TransientIdentities', () => {
     expect(all.size).toBe(1)
   })
 
+  it.each([null, undefined, {}, 'registry'])('keeps the visitor if %j is to be the registry', async (registry) => {
+    const { all } = visitors()
+    const peer = stranger()
+    all.meet(peer)
+    await expect(all.promote(peer, registry as never)).rejects.toThrow(/^"registry" expected an IdentityRegistry, got /)
+    expect(all.size).toBe(1)
+  })
+
   it('takes a peer, and nothing that looks like one', () => {
     const { all } = visitors()
     expect(() => all.meet({ fingerprint: 'x' } as never)).toThrow(TypeError)

@@ -22,6 +22,8 @@ async function portable(changes: Partial<ImportedIdentity> = {}): Promise<Import
   }
 }
 
+const made = await testCertificate({ host: null, usage: 'client', commonName: 'ana' })
+
 describe('an imported identity', () => {
   it('is there with its name, notes and scopes, and works', async () => {
     const directory = await newFolder()
@@ -145,6 +147,7 @@ describe('an imported identity', () => {
     'text',
     [null],
     [{}],
+    [{ certificate: made.certificate, privateKey: made.keyPem, chain: [], scopes: [], temporary: false }],
     [{ certificate: 'PEM', privateKey: 'PEM', chain: [], scopes: [], name: null, notes: null, temporary: false }],
   ])('is a value of the right type: not %j', async (value) => {
     const { wallet } = await memoryWallet()

@@ -319,6 +319,33 @@ it('says after a day that an identity is still in use, also if the program never
   expect(await useAndWait()).not.toBe(first)
 })
 
+it('says at once that another identity than before is used at a site, and not again after that', async () => {
+  const { directory, id, read } = await prepared()
+  const url = 'gemini://example.org/club'
+  const clock = fixedClock(new Date())
+  const wallet = await folderWallet(directory, { clock })
+  const bo = await wallet.create({ name: 'Bo', scope: url })
+  const useAndWait = async (): Promise<string> => {
+    clock.advance(A_MINUTE_MS)
+    await wallet.identityFor(url)
+    await wallet.reload()
+    return read()
+  }
+  const choose = async (chosen: string): Promise<string> => {
+    clock.advance(A_MINUTE_MS)
+    await wallet.use(chosen, url)
+    return read()
+  }
+  await choose(id)
+  const first = await useAndWait()
+  expect(await useAndWait()).toBe(first)
+  await choose(bo.id)
+  const before = await choose(id)
+  const after = await useAndWait()
+  expect(after).not.toBe(before)
+  expect(await useAndWait()).toBe(after)
+})
+
 it('says which of two was used last to the next program', async () => {
   const { directory } = await prepared()
   const url = 'gemini://example.org/club'
