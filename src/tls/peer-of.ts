@@ -114,24 +114,37 @@ function sentToClient(socket: TLSSocket): Uint8Array[] {
 
 const DETAILS_ARE_DEADLY = Number.parseInt(process.versions.node, 10) > 22
 
-/** OpenSSL's own form of a session: a sequence in which the peer's certificate has the tag [3]. */
+/**
+ * OpenSSL's form of a session is a sequence in which the peer's certificate has the tag [3]. Node puts a name of its own
+ * before it. Should that form change one day, the other call answers, and leaves less to whoever asks Node next.
+ */
 function leafOfSession(socket: TLSSocket): Uint8Array[] {
   const session = socket.getSession()
-  if (session === undefined) return []
+  if (session === undefined) return sent(socket)
   try {
-    const fields = readWhole(session, TAG.sequence, 'the session').children()
-    while (!fields.done) {
+    const fields = readWhole(session.subarray(startOfSession(session)), TAG.sequence, 'the session').children()
+    for (;;) {
       const field = fields.readAny('a field of the session')
       if (field.tag === 0xa3) return [Uint8Array.from(field.content)]
     }
-    return []
   } catch {
-    return []
+    return sent(socket)
   } finally {
     // The keys of the connection are in it.
     session.fill(0)
   }
 }
+
+/** A sequence of 256 to 65,535 octets, as every session with a certificate is, that ends where all ends. */
+function startOfSession(session: Buffer): number {
+  let at = session.indexOf(LONG_SEQUENCE)
+  while (at >= 0 && at + 4 + session.readUInt16BE(at + 2) !== session.length) {
+    at = session.indexOf(LONG_SEQUENCE, at + 1)
+  }
+  return Math.max(at, 0)
+}
+
+const LONG_SEQUENCE = Buffer.from([TAG.sequence, 0x82])
 
 function readChain([leaf, ...others]: readonly Uint8Array[]): readonly Certificate[] {
   const certificate = leaf === undefined ? null : read(leaf)

@@ -16,7 +16,8 @@ export class SqliteStage implements PinStage {
   readonly #file: SqliteFile
   readonly #db: Database
   readonly #sql: Statements
-  readonly #append: Statement<[...PinRow]>
+  readonly #append: Statement<PinRow[number][]>
+  readonly #appendMany: Statement<PinRow[number][]>
   readonly #putAside: Statement<[...PinRow, string | null]>
   readonly #hashed: boolean
   #version = 0
@@ -40,7 +41,8 @@ export class SqliteStage implements PinStage {
       CREATE TEMP TABLE contested(subject TEXT PRIMARY KEY, label TEXT) WITHOUT ROWID;
       CREATE TEMP TABLE known(subject TEXT PRIMARY KEY) WITHOUT ROWID;
       BEGIN`)
-    this.#append = db.prepare('INSERT INTO incoming VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+    this.#append = db.prepare(`INSERT INTO incoming VALUES ${ROW}`)
+    this.#appendMany = db.prepare(`INSERT INTO incoming VALUES ${Array(ROWS_AT_ONCE).fill(ROW).join()}`)
     this.#putAside = db.prepare('INSERT INTO unordered VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
   }
 
@@ -57,16 +59,21 @@ export class SqliteStage implements PinStage {
 
   add(pins: readonly StagedPin[]): void {
     this.#guard(() => {
+      const ordered: PinRow[number][] = []
       for (const pin of pins) {
         const { subject, digest, label } = pin
         // Only the table of what was put aside has a place for labels.
-        if (label !== undefined || !this.#isNext(subject, digest)) this.#putAside.run(...rowOf(pin), label ?? null)
-        else {
-          this.#append.run(...rowOf(pin))
-          this.#subject = subject
-          this.#digest = digest
+        if (label !== undefined || !this.#isNext(subject, digest)) {
+          this.#putAside.run(...rowOf(pin), label ?? null)
+          continue
         }
+        this.#subject = subject
+        this.#digest = digest
+        if (ordered.push(...rowOf(pin)) < COLUMN_COUNT * ROWS_AT_ONCE) continue
+        this.#appendMany.run(...ordered)
+        ordered.length = 0
       }
+      for (let i = 0; i < ordered.length; i += COLUMN_COUNT) this.#append.run(...ordered.slice(i, i + COLUMN_COUNT))
     })
     this.#pins += pins.length
   }
@@ -196,6 +203,11 @@ export class SqliteStage implements PinStage {
     }
   }
 }
+
+const COLUMN_COUNT = 10
+const ROW = `(${Array(COLUMN_COUNT).fill('?').join()})`
+// Saves a quarter of the time; fifty at once save hardly more.
+const ROWS_AT_ONCE = 10
 
 // The columns of `pin`, word for word, so that SQLite can move whole rows.
 const PIN = `
