@@ -28,7 +28,7 @@ export async function loadCrlEncoder(): Promise<CrlEncoder> {
 }
 
 /** The schemas, loaded, and what is made with them. */
-export class CrlEncoder {
+class CrlEncoder {
   readonly #convert: typeof Asn1.AsnConvert
   readonly #maker: ExtensionMaker
   readonly #x509: typeof X509

@@ -35,7 +35,7 @@ export interface IssuanceChecker {
  * @internal Why a certificate does not count as issued, or null if it does. Whatever is not one of the answers throws: a bare
  * boolean is none, nor is what a forgotten `await` leaves.
  */
-export function issuanceProblem(answer: unknown): string | null {
+function issuanceProblem(answer: unknown): string | null {
   const { kind, problem } = typeof answer === 'object' && answer !== null ? (answer as Partial<Answer>) : {}
   switch (kind) {
     case 'issued':

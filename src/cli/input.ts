@@ -1,6 +1,5 @@
 // What is read whole: certificates, requests, keys. Out of a file, or of the standard input for `-`.
 
-import { Certificate } from '../certificate/certificate.ts'
 import { FileError } from '../errors.ts'
 import { readFileBytes } from '../internal/atomic-file.ts'
 import type { CliIo } from './io.ts'
@@ -19,9 +18,4 @@ export async function readInput(io: CliIo, path: string, maxBytes = 1024 * 1024)
     pieces.push(bytes)
   }
   return Buffer.concat(pieces)
-}
-
-/** The one certificate in a file or on the standard input. */
-export async function readCertificate(io: CliIo, path: string): Promise<Certificate> {
-  return Certificate.from(await readInput(io, path))
 }

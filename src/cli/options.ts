@@ -45,13 +45,6 @@ export function readCount(option: string, text: string, most = 1_000_000): numbe
   throw new UsageError(`${option} expected a whole number from 1 to ${most}, got ${text}`)
 }
 
-/** One of some words. */
-export function readChoice<Word extends string>(option: string, text: string, words: readonly Word[]): Word {
-  const found = words.find((word) => word === text)
-  if (found !== undefined) return found
-  throw new UsageError(`${option} expected one of ${words.join(', ')}; got ${text}`)
-}
-
 /** A date as ISO 8601 writes it: a day, which begins by UTC, or an instant. */
 export function readDate(option: string, text: string): Date {
   const date = new Date(text)

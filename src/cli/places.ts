@@ -7,7 +7,7 @@ import { defaultPinPath } from '../tofu/paths.ts'
 import type { CliIo } from './io.ts'
 
 /** The program whose data it is. */
-export const APP_NAME = 'tlacacoca'
+const APP_NAME = 'tlacacoca'
 
 /** The folder in which everything is. */
 export function dataFolder(io: CliIo): string {

@@ -267,7 +267,7 @@ function giveBack(connection: PostgresPoolConnection, broken: Error | undefined)
 function ignore(): void {}
 
 /** The number of an advisory lock, which all programs in a database share: 64 bits of a hash. */
-export function lockOf(name: string): string {
+function lockOf(name: string): string {
   return Buffer.from(hash('sha256', `tlacacoca:${name}`, 'hex'), 'hex')
     .readBigInt64BE()
     .toString()

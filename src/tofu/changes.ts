@@ -246,7 +246,7 @@ function changing(store: PinStore, subject: string, decide: (pins: readonly Pin[
   return untilWritten(store, subject, async () => decide(await store.read(subject)))
 }
 
-export function requireFingerprint(name: string, value: unknown): asserts value is Fingerprint {
+function requireFingerprint(name: string, value: unknown): asserts value is Fingerprint {
   if (!isFingerprint(value)) {
     throw new TypeError(`"${name}" expected a fingerprint in canonical text (see parseFingerprint), got ${show(value)}`)
   }

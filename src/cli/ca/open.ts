@@ -24,7 +24,7 @@ interface AuthorityPlace {
 export const DIRECTORY_VARIABLE = 'CA_DIRECTORY'
 
 /** The directory that was named, or the current one. */
-export function directoryOf(io: CliIo, command: Command): string {
+function directoryOf(io: CliIo, command: Command): string {
   const { directory } = command.optsWithGlobals<AuthorityPlace>()
   return directory ?? (io.env[DIRECTORY_VARIABLE] || '.')
 }

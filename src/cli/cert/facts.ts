@@ -65,7 +65,7 @@ export function namesOf({ subjectAltNames: { dns, ip, email, uri } }: Certificat
   return [...dns, ...ip, ...email, ...uri].map(escapeText)
 }
 
-export function keyOf({ keyType, keyCurve, keySize }: Certificate): string {
+function keyOf({ keyType, keyCurve, keySize }: Certificate): string {
   const kind = keyType === 'ec' ? `EC ${keyCurve ?? ''}` : keyType === 'rsa' ? 'RSA' : keyType
   return `${escapeText(kind.trim())}${keySize === null ? '' : `, ${keySize} bits`}`
 }

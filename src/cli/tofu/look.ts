@@ -149,7 +149,7 @@ export async function check(
   }
 }
 
-export function hostJson({ pins: _, ...host }: HostInfo) {
+function hostJson({ pins: _, ...host }: HostInfo) {
   return { ...host, firstSeen: host.firstSeen.toISOString(), lastSeen: host.lastSeen.toISOString(), ...endOf(host) }
 }
 
