@@ -191,8 +191,6 @@ function compare(read: Certificate): void {
 export const certificatePath: FuzzTarget = {
   name: 'certificate-path',
   source: ['certificate/path-validation.ts', 'certificate/path-rules.ts', 'certificate/name-constraints.ts'],
-  runs: 30_000,
-  why: 'signatures are verified',
   holds: 'an answer for every certificate; nothing but the very bytes that were issued has a path',
   shape: 'der',
   maxBytes: MAX_CERTIFICATE,
