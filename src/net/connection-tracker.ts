@@ -18,6 +18,7 @@ import {
   requireLimits,
 } from './connection-limits.ts'
 import { drainAndDestroy, requireDrainLimits } from './drain.ts'
+import { IdleClock } from './idle-clock.ts'
 import { readHeader, readNoHeader } from './read-beginning.ts'
 import { tell } from './report.ts'
 import type { ServerConnection } from './server-connection.ts'
@@ -32,11 +33,13 @@ export interface Client {
 export class ConnectionTracker {
   readonly #limits: CheckedLimits
   readonly #sockets = new Set<Socket>()
+  readonly #idle: IdleClock
   #closing = false
   #onEmpty: () => void = () => {}
 
   constructor(limits: ConnectionLimits) {
     this.#limits = requireLimits(limits)
+    this.#idle = new IdleClock(this.#limits.idleTimeoutMs, (socket) => socket.destroy())
   }
 
   /** How many connections are open. */
@@ -124,16 +127,13 @@ export class ConnectionTracker {
   }
 
   #count(socket: Socket): void {
-    const { idleTimeoutMs } = this.#limits
     this.#sockets.add(socket)
     socket.once('close', () => this.#forget(socket))
-    socket.setTimeout(idleTimeoutMs, () => {
-      // A program may have set a timeout of its own, which is none of ours.
-      if (socket.timeout === idleTimeoutMs) socket.destroy()
-    })
+    this.#idle.watch(socket)
   }
 
   #forget(socket: Socket): void {
+    this.#idle.forget(socket)
     if (this.#sockets.delete(socket) && this.#sockets.size === 0) this.#onEmpty()
   }
 
