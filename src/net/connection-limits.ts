@@ -30,8 +30,10 @@ export interface ConnectionLimits {
   /** For a server behind a proxy that tells whose each connection is. Default: there is none. */
   readonly proxyProtocol?: ProxyProtocolOptions
   /**
-   * After how many milliseconds without a byte in either direction a connection is destroyed. Default 120,000. It is for
-   * clients that stop reading an answer; the time for the request is the deadline of `readRequest`.
+   * After how many milliseconds without a byte in either direction a connection is destroyed, and at most a sixteenth
+   * later. Default 120,000. It is for clients that stop reading an answer; the time for the request is the deadline of
+   * `readRequest`. What counts is what the system has taken for a client, not what waits for it: however long one answer
+   * is, whoever reads it steadily may take all the time.
    */
   readonly idleTimeoutMs?: number
   /** Told of each connection that was closed before anybody served it. It costs nothing if it is not there. */

@@ -185,6 +185,17 @@ describe('createPlaintextServer', () => {
     await once(busy, 'close')
   })
 
+  it('does not cut off a client that it could not listen to meanwhile', async () => {
+    const server = await start(({ stream }) => stream.pipe(stream), { idleTimeoutMs: 400 })
+    const client = dial(server)
+    client.write('a')
+    expect(String((await once(client, 'data'))[0])).toBe('a')
+    // The whole process stands still, as on a machine that was suspended.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000)
+    client.write('b')
+    expect(String((await once(client, 'data'))[0])).toBe('b')
+  })
+
   it('lets a client that does not read its answer wait for so long only', async () => {
     const endless = () =>
       new Readable({
