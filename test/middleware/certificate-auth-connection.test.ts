@@ -154,8 +154,9 @@ it.skipIf(process.platform === 'win32')(
       const env = scriptEnvironment(base, peer, { issuedBy: new TrustStore([club.certificate]) })
       const child = spawn('/bin/sh', ['/dev/fd/3'], { env, stdio: ['ignore', 'pipe', 'inherit', file.fd] })
       await once(child, 'spawn')
-      await file.close()
+      // Before anything else is awaited: Node throws away what a short script has written if nobody reads when it ends.
       child.stdout?.pipe(stream)
+      await file.close()
     })
     const { port } = await server.listen(0, '127.0.0.1')
     onTestFinished(() => server.close())
