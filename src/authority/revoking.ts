@@ -229,7 +229,7 @@ function requirePast(name: string, date: Date, now: number): void {
 function unknownSerial(serial: string): AuthorityError {
   return new AuthorityError(
     'ERR_TLACACOCA_AUTHORITY_SERIAL_UNKNOWN',
-    `this authority has issued no certificate with the serial number ${show(serial)}; list() shows those that it has`,
+    `this authority has issued no certificate with the serial number ${show(serial)}; those that it has issued are in its list`,
   )
 }
 

@@ -110,7 +110,6 @@ describe('cert new', () => {
 
   it.each([
     { args: [], says: 'say for which host' },
-    { args: ['not a host'], says: 'expected a host name' },
     { args: ['example.org', '--days', '0'], says: '--days expected' },
     { args: ['example.org', '--days', '1e3'], says: '--days expected' },
     { args: ['example.org', '--days', '1000001'], says: '--days expected' },
@@ -130,6 +129,13 @@ describe('cert new', () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr).toContain(says)
     await expect(stat(join(folder, 'new'))).rejects.toThrow()
+  })
+
+  it.each(['not a host', '*.', 'a..example'])('says what is wrong with %o, and makes nothing', async (host) => {
+    const folder = join(await temporaryFolder(), 'new')
+    const { code, stderr } = await runCli(['cert', 'new', 'example.org', host, '--out', folder])
+    expect({ code, stderr }).toEqual({ code: 3, stderr: expect.stringContaining('ERR_TLACACOCA_ENDPOINT_INVALID') })
+    await expect(stat(folder)).rejects.toThrow()
   })
 
   it('refuses two different passphrases, and makes nothing', async () => {
@@ -381,6 +387,15 @@ describe('cert rotate', () => {
     expect((await runCli(['cert', 'rotate', cert, '--key', key, ...args], { env })).code).toBe(0)
     const pem = await readFile(join(folder, 'next', 'next-key.pem'), 'utf8')
     expect((await loadPrivateKey(pem, { passphrase: PASSPHRASE })).asymmetricKeyType).toBe('ed25519')
+  })
+
+  it('says how what it wrote is looked at again, and that finds it in order', async () => {
+    const { cert, key, folder } = await made()
+    const { stdout } = await runCli(['cert', 'rotate', cert, '--key', key])
+    const [, printed = ''] = /tlacacoca (cert check .*)/.exec(stdout) ?? []
+    expect(await runCli(printed.split(' '))).toMatchObject({ code: 0 })
+    const hint = await runCli(['cert', 'check', join(folder, 'next-cert.pem')])
+    expect(hint).toMatchObject({ code: 1, stdout: expect.stringContaining('say --chain') })
   })
 
   it('refuses a mailbox, whose next certificate its server issues', async () => {

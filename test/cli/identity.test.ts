@@ -419,6 +419,9 @@ describe('identity export and identity import', () => {
     expect(await there.list()).toEqual([])
     await there.identity(['import', source])
     expect(await there.list()).toMatchObject([{ scopes: ['gemini://example.org/club/'] }])
+    const again = await there.identity(['import', source, '--dry-run'])
+    expect(again).toMatchObject({ code: 0 })
+    expect(again.stdout).toMatch(/^0 identities would be imported\.\n {2}sha256:\S+ .*\(in the wallet already\)$/m)
   })
 
   it('writes certificate and key into files of their own, and reads them', async () => {
@@ -432,8 +435,8 @@ describe('identity export and identity import', () => {
       added: [{ fingerprint }],
     })
     const lonely = await (await world()).identity(['import', cert])
-    expect(lonely).toMatchObject({ code: 1 })
-    expect(lonely.stdout).toMatch(/^0 identities are new, 0 not\.\nwarning: /)
+    expect(lonely).toMatchObject({ code: 3 })
+    expect(lonely.stdout).toMatch(/^0 identities are new, 0 left out\.\nwarning: /)
   })
 
   it('asks for the passphrase of a key only if it is encrypted', async () => {

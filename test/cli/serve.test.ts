@@ -187,6 +187,11 @@ describe('the certificate', () => {
   })
 })
 
+it('does not find all well with a port that there is not', async () => {
+  const result = await runCli(['serve', await capsule(), '--check', '--port', '99999'])
+  expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('--port expected') })
+})
+
 describe('settings', () => {
   it('name certificates, hosts, rules and lists, with paths as seen from their file', async () => {
     const folder = await capsule()

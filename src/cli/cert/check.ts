@@ -67,9 +67,13 @@ async function check({ io }: Cli, path: string, options: CheckOptions): Promise<
     json: { file: path, valid, problems },
     text: valid
       ? `${path}: ${styled(io, 'green', 'all is well')}`
-      : problems.map(({ code, message }) => `${styled(io, 'red', code)}: ${message}`).join('\n'),
+      : problems.map(({ code, message }) => `${styled(io, 'red', code)}: ${message}${hintFor(code)}`).join('\n'),
     exitCode: valid ? ExitCode.ok : ExitCode.no,
   }
+}
+
+function hintFor(code: string): string {
+  return code === 'several_certificates' ? ' (for a chain, say --chain)' : ''
 }
 
 async function problemsOfFiles(

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander'
 import { KEY_KINDS, type KeyKind } from '../../certificate/generate-options.ts'
 import { type GenerateOptions, generateSelfSignedCertificate, saveCertificateFiles } from '../../certificate/index.ts'
 import type { Passphrase } from '../../certificate/passphrase.ts'
+import { normalizeHost } from '../../names/host.ts'
 import type { Cli, Outcome } from '../command.ts'
 import { UsageError } from '../exit-code.ts'
 import type { CliIo } from '../io.ts'
@@ -90,6 +91,7 @@ function namesIn(hosts: readonly string[], { mailbox, name }: NewOptions): Gener
   if (mailbox === undefined) {
     const [hostname, ...subjectAltNames] = hosts
     if (hostname === undefined) throw new UsageError('say for which host, or for which --mailbox')
+    for (const host of hosts) normalizeHost(host.replace(/^\*\./, ''))
     return { hostname, subjectAltNames, ...commonName }
   }
   if (hosts.length > 0) throw new UsageError('--mailbox names the host, so there are no others')

@@ -71,6 +71,6 @@ async function rotate({ io }: Cli, path: string, options: RotateOptions): Promis
       ['Valid until', rotated.certificate.notAfter.toISOString()],
       ['Fingerprint', rotated.fingerprint],
       ['Before', old.fingerprint],
-    ])}\nLet the server use both files from now on. Keep the old key until then, and do away with it after that.`,
+    ])}\nTo look at them again: tlacacoca cert check ${certFile} --key ${keyFile} --chain\nLet the server use both files from now on. Keep the old key until then, and do away with it after that.`,
   }
 }

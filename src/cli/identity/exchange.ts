@@ -44,17 +44,16 @@ export async function importIdentities(
 ): Promise<Outcome> {
   const { dryRun = false } = options
   const { identities, problems } = await readSource(io, path, options)
-  const found = identities.map(({ name, certificate, scopes }) => ({
-    name,
-    fingerprint: certificate.fingerprint,
-    scopes,
-  }))
-  if (dryRun) {
-    const json = { dryRun, found, problems }
-    const exitCode = identities.length === 0 ? ExitCode.no : ExitCode.ok
-    return { json, text: [foundText(identities), ...warnings(io, problems)].join('\n'), exitCode }
-  }
+  const refused = identities.length === 0 ? ExitCode.badInput : ExitCode.ok
   await using wallet = await openWallet(io, command)
+  if (dryRun) {
+    const known = new Set([...wallet.list(), ...wallet.deleted()].map(({ fingerprint }) => fingerprint))
+    const found = identities.map(({ name, certificate: { fingerprint }, scopes }) => {
+      return { name, fingerprint, scopes, known: known.has(fingerprint) }
+    })
+    const text = [foundText(found), ...warnings(io, problems)].join('\n')
+    return { json: { dryRun, found, problems }, text, exitCode: refused }
+  }
   const report = await wallet.import(identities)
   const { added, skipped } = report
   return {
@@ -65,21 +64,28 @@ export async function importIdentities(
       problems: [...problems, ...report.problems.map(asProblem)],
     },
     text: [reportText(report), ...warnings(io, [...problems, ...report.problems.map(asProblem)])].join('\n'),
-    // Nothing was there to be imported, or nothing of it could be.
-    exitCode: added.length === 0 && skipped.every(({ reason }) => reason === 'unusable') ? ExitCode.no : ExitCode.ok,
+    exitCode: skipped.some(({ reason }) => reason === 'known') || added.length > 0 ? ExitCode.ok : ExitCode.badInput,
   }
 }
 
-function foundText(identities: readonly ImportedIdentity[]): string {
-  const lines = identities.map(({ name, certificate, scopes }) => {
-    return `  ${certificate.fingerprint} ${escapeText([name ?? '', ...scopes].join(' '))}`.trimEnd()
+interface Found extends Pick<ImportedIdentity, 'name' | 'scopes'> {
+  readonly fingerprint: string
+  /** Whether the wallet has it. */
+  readonly known: boolean
+}
+
+function foundText(found: readonly Found[]): string {
+  const lines = found.map(({ name, fingerprint, scopes, known }) => {
+    const what = escapeText([name ?? '', ...scopes].join(' '))
+    return `  ${fingerprint} ${what}${known ? ' (in the wallet already)' : ''}`.trimEnd()
   })
-  return [`${counted(identities.length, 'identity', 'identities')} would be imported.`, ...lines].join('\n')
+  const added = found.filter(({ known }) => !known).length
+  return [`${counted(added, 'identity', 'identities')} would be imported.`, ...lines].join('\n')
 }
 
 function reportText({ added, skipped }: ImportReport): string {
   return [
-    `${counted(added.length, 'identity is', 'identities are')} new, ${skipped.length} not.`,
+    `${counted(added.length, 'identity is', 'identities are')} new, ${skipped.length} left out.`,
     ...added.map((identity) => `  ${identity.id} ${titleOf(identity)}`),
     ...skipped.map(({ name, fingerprint, message }) => `  left out: ${escapeText(name ?? fingerprint)}: ${message}`),
   ].join('\n')

@@ -76,6 +76,7 @@ async function serve({ io }: Cli, folder: string, options: ServeOptions): Promis
   const first = await read()
   const { settings } = first
   const hosts = await readHosts(options.host ?? [], first)
+  const port = portOf(settings, options)
   const names = namesOf(hosts)
   const log = loggerFor(io, settings, options)
   const own =
@@ -96,7 +97,7 @@ async function serve({ io }: Cli, folder: string, options: ServeOptions): Promis
   const stopped = stopSignal(io)
   const unlisten = io.onSignal('SIGHUP', () => void server.reload(read))
   try {
-    const begun = await server.listen(portOf(settings, options), listenAddressOf(settings, options, names))
+    const begun = await server.listen(port, listenAddressOf(settings, options, names))
     await using listener = begun.listener
     const { address } = begun
     io.stderr.write(`${introduction(io, root, hosts, address.port, certificates)}\n`)
