@@ -1,15 +1,12 @@
 // Lets the contenders of a pair take turns, each in a process of its own, pinned to one processor where there is `taskset`.
 // Only one of them runs at any time; the others wait to be told.
-//
-// They run a bundle, as what is published is one: a program that is translated while it is loaded runs differently.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
-import { build } from 'esbuild'
+import { bundled, workerEnvironment } from './bundle.ts'
 import type { Orders, Reply } from './contender.ts'
 import { Contender, inTurn, type Length, operationsOf, type PairSource, type Result, resultsOf } from './measure.ts'
 
@@ -20,11 +17,8 @@ export interface Contest {
 
 /** @param file - The module whose `sources` the pairs are from. */
 export async function openContest(file: string): Promise<Contest> {
-  // Beside the packages that they load.
-  const cache = fileURLToPath(new URL('../../node_modules/.cache/tlacacoca-bench/', import.meta.url))
-  mkdirSync(cache, { recursive: true })
-  const folder = mkdtempSync(cache)
-  await bundle({ pairs: file, contender: fileURLToPath(new URL('contender.ts', import.meta.url)) }, folder)
+  const contender = fileURLToPath(new URL('contender.ts', import.meta.url))
+  const { folder, close } = await bundled({ pairs: file, contender })
   const program = join(folder, 'contender.mjs')
   const pairs = join(folder, 'pairs.mjs')
   return {
@@ -57,7 +51,7 @@ export async function openContest(file: string): Promise<Contest> {
         await prepared.close()
       }
     },
-    close: () => rmSync(folder, { recursive: true, force: true }),
+    close,
   }
 }
 
@@ -106,7 +100,7 @@ function requireSame(pair: string, answers: ReadonlyMap<string, readonly unknown
 }
 
 /** The last processor, as the first has most of the machine's own work. */
-const PINNED =
+export const PINNED: readonly string[] =
   spawnSync('taskset', ['-c', String(availableParallelism() - 1), 'true']).status === 0
     ? ['taskset', '-c', String(availableParallelism() - 1)]
     : []
@@ -123,11 +117,10 @@ class Runner {
   constructor(name: string, args: readonly string[]) {
     this.name = name
     const [command = '', ...rest] = [...PINNED, process.execPath, '--no-warnings', ...args]
-    const peers = fileURLToPath(new URL('peers/package.json', import.meta.url))
     this.#child = spawn(command, rest, {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       serialization: 'advanced',
-      env: { ...process.env, TLACACOCA_BENCH_PEERS: peers },
+      env: workerEnvironment,
     })
   }
 
@@ -160,19 +153,4 @@ class Runner {
   stop(): void {
     this.#child.kill()
   }
-}
-
-async function bundle(files: Readonly<Record<string, string>>, folder: string): Promise<void> {
-  await build({
-    entryPoints: files,
-    outdir: folder,
-    outExtension: { '.js': '.mjs' },
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20.19',
-    packages: 'external',
-    alias: { tlacacoca: fileURLToPath(new URL('../../src', import.meta.url)) },
-    logLevel: 'warning',
-  })
 }

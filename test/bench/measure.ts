@@ -12,6 +12,8 @@ export interface Pair<Input = unknown> {
   readonly per?: number
   /** What operations are given, made anew outside the time that is taken: fresh texts, as from a socket. */
   readonly inputs?: (count: number) => readonly Input[]
+  /** What each of them is given once before any time is taken, so that it is known from then on. */
+  readonly before?: () => Iterable<Input>
   /** The least code that could do the same work. */
   readonly floor: Operation<Input>
   readonly ours: Operation<Input>
@@ -63,12 +65,14 @@ const COMPARED = 64
 export class Contender {
   readonly #run: Operation
   readonly #inputs: (count: number) => readonly unknown[]
+  readonly #before: () => Iterable<unknown>
 
   constructor(pair: Pair, name: string) {
     const run = operationsOf(pair)[name]
     if (run === undefined) throw new Error(`there is no contender ${name}`)
     this.#run = run
     this.#inputs = pair.inputs ?? ((count) => Array.from({ length: count }))
+    this.#before = pair.before ?? (() => [])
   }
 
   /** What it answers to the first questions, which are the same for each. */
@@ -80,6 +84,7 @@ export class Contender {
 
   /** How often to run so that a round takes its time. Running it meanwhile also warms it up. */
   async countFor(roundMs: number): Promise<number> {
+    for (const input of this.#before()) await this.#run(input)
     let count = 1
     for (;;) {
       const total = (await this.time(count)) * count

@@ -16,9 +16,9 @@ export function machineFacts({ node, model, processors, load, isPinned }: Machin
 }
 
 export function table(rows: readonly Result[]): string {
-  const lines = rows.map((row) => {
+  const lines = rows.map((row, index) => {
     const line = `  ${row.contender.padEnd(44)} ${amountOf(row).padStart(10)}  ${ratio(row).padStart(6)} x floor${verdictOf(row)}`
-    return row.contender === 'floor' ? `\n${row.name}\n${line}` : line
+    return row.name !== rows[index - 1]?.name ? `\n${row.name}\n${line}` : line
   })
   return lines.join('\n')
 }

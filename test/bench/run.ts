@@ -6,11 +6,11 @@
 //   npm run bench -- all --json out.json       also writes the figures and the facts of the machine
 //   npm run bench -- all --markdown            prints a table for docs/explanation/performance.md
 //   npm run bench -- all --quick               few and short rounds, to see that it runs
+//   npm run bench -- tofu-files --million      lets smol-toml have a million hosts too, which takes minutes and 3 GB
 //
-// Contenders are in processes of their own (contest.ts), but for some groups, which take no second word:
-// `access-control-budgets`, `tofu-files`, `tls-memory` and `cold-start` start processes themselves; `rate-limits` keeps to
-// one so that its contenders get the same requests; `postgres` and `redis-together` wait for a server, not for code. Those
-// of `tls` only direct two processes.
+// Contenders are in processes of their own (contest.ts). Groups that start their processes themselves take no second word:
+// they are `streams` below; `postgres` and `redis-together` wait for a server, not for code. Those of `tls` only direct two
+// processes. What fails is said, the rest goes on, and the process ends with 1.
 
 import { writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg } from 'node:os'
@@ -18,24 +18,24 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { isPinned, measureHere, openContest } from './contest.ts'
 import { FULL, type PairSource, QUICK, type Result } from './measure.ts'
-import { accessBudgets } from './pairs/access-control.ts'
-import { coldStart } from './pairs/cold-start.ts'
-import { postgres } from './pairs/postgres.ts'
-import { rateLimits } from './pairs/rate-limits.ts'
-import { redisTogether } from './pairs/redis.ts'
 import { tlsSources } from './pairs/tls-duplex.ts'
-import { tlsMemory } from './pairs/tls-memory.ts'
-import { tofuFiles } from './pairs/tofu-files.ts'
 import { machineFacts, markdown, table } from './print.ts'
 import { groups } from './sources.ts'
+import { streams } from './streams.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'string' }, markdown: { type: 'boolean' }, quick: { type: 'boolean' } },
+  options: {
+    json: { type: 'string' },
+    markdown: { type: 'boolean' },
+    quick: { type: 'boolean' },
+    million: { type: 'boolean' },
+  },
 })
 const [group = 'all', wantedPair = ''] = positionals
 const wantedGroup = group === 'all' ? '' : group
-const length = values.quick === true ? QUICK : FULL
+const extent = { quick: values.quick === true, million: values.million === true }
+const length = extent.quick ? QUICK : FULL
 
 const machine = machineFacts({
   node: process.version,
@@ -44,6 +44,9 @@ const machine = machineFacts({
   load: loadavg(),
   isPinned,
 })
+const begun = performance.now()
+const say = (text: string): void =>
+  console.error(`${((performance.now() - begun) / 1000).toFixed(0).padStart(5)} s  ${text}`)
 console.error(machine)
 
 const all: Result[] = []
@@ -55,39 +58,53 @@ const show = (rows: Result[]): void => {
 const contest = await openContest(fileURLToPath(new URL('sources.ts', import.meta.url)))
 try {
   for (const [name, sources] of Object.entries(groups)) {
-    if (name.includes(wantedGroup)) await each(sources, (source) => contest.measure(source, length))
+    if (name.includes(wantedGroup)) await each(name, sources, (source) => contest.measure(source, length))
   }
 } finally {
   contest.close()
 }
 
 if ('tls'.includes(wantedGroup)) {
-  const { sources, close } = await tlsSources()
-  try {
-    await each(sources, (source) => measureHere(source, length))
-  } finally {
-    close()
-  }
+  await attempt('tls', async () => {
+    const { sources, close } = await tlsSources()
+    try {
+      await each('tls', sources, (source) => measureHere(source, length))
+    } finally {
+      close()
+    }
+  })
 }
 
-const streams: Record<string, () => Iterable<Result[]> | AsyncIterable<Result[]>> = {
-  'access-control-budgets': () => [accessBudgets()],
-  'rate-limits': rateLimits,
-  'tofu-files': tofuFiles,
-  'cold-start': coldStart,
-  'tls-memory': tlsMemory,
-  postgres,
-  'redis-together': redisTogether,
-}
 for (const [name, rows] of Object.entries(streams)) {
-  if (wantedPair === '' && name.includes(wantedGroup)) for await (const some of rows()) show(some)
+  if (wantedPair !== '' || !name.includes(wantedGroup)) continue
+  await attempt(name, async () => {
+    for await (const some of rows(extent)) show(some)
+  })
 }
 
 if (values.markdown === true) console.log(`${machine}\n\n${markdown(all)}`)
 if (values.json !== undefined) {
-  writeFileSync(values.json, `${JSON.stringify({ machine, loadAfter: loadavg(), results: all }, null, 2)}\n`)
+  const facts = { machine, loadAfter: loadavg(), seconds: Math.round((performance.now() - begun) / 1000) }
+  writeFileSync(values.json, `${JSON.stringify({ ...facts, results: all }, null, 2)}\n`)
+}
+say(`${all.length} figures`)
+
+async function each(
+  group: string,
+  sources: readonly PairSource[],
+  run: (source: PairSource) => Promise<Result[]>,
+): Promise<void> {
+  const wanted = sources.filter(({ name }) => name.includes(wantedPair))
+  for (const source of wanted) await attempt(`${group}: ${source.name}`, async () => show(await run(source)))
 }
 
-async function each(sources: readonly PairSource[], run: (source: PairSource) => Promise<Result[]>): Promise<void> {
-  for (const source of sources) if (source.name.includes(wantedPair)) show(await run(source))
+/** A failure must not cost the figures of all that comes after it. */
+async function attempt(name: string, action: () => Promise<void>): Promise<void> {
+  say(name)
+  try {
+    await action()
+  } catch (error) {
+    console.error(`${name} fails:`, error)
+    process.exitCode = 1
+  }
 }

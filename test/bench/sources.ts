@@ -6,6 +6,7 @@ import { authoritySources } from './pairs/authority.ts'
 import { certificateSources } from './pairs/certificates.ts'
 import { connectionSources } from './pairs/connections.ts'
 import { middlewareSources } from './pairs/middleware.ts'
+import { rateLimitSources } from './pairs/rate-limits.ts'
 import { redisSources } from './pairs/redis.ts'
 import { tofuSources } from './pairs/tofu.ts'
 
@@ -13,6 +14,7 @@ export const groups: Readonly<Record<string, readonly PairSource[]>> = {
   certificates: certificateSources,
   tofu: tofuSources,
   'access-control': accessSources,
+  'rate-limits': rateLimitSources,
   middleware: middlewareSources,
   connections: connectionSources,
   authority: authoritySources,

@@ -19,6 +19,7 @@ import {
   tlsDuplex,
 } from 'tlacacoca/tls'
 import { policyOptions } from '../../../src/tls/policy.ts'
+import { obey } from '../worker.ts'
 
 /** With a certificate of the client or without, in one version of TLS. */
 export interface Scenario {
@@ -298,19 +299,4 @@ async function transfer({ kind, scenario, port, direction, bytes, chunk }: Trans
   })
 }
 
-// Being told
-
-interface Call {
-  readonly id: number
-  readonly command: keyof Commands
-  readonly args: readonly unknown[]
-}
-
-process.on('message', ({ id, command, args }: Call) => {
-  const run = commands[command] as (...args: readonly unknown[]) => Promise<unknown>
-  run(...args).then(
-    (answer) => process.send?.({ id, answer }),
-    (error) => process.send?.({ id, error: String(error instanceof Error ? error.stack : error) }),
-  )
-})
-process.on('disconnect', () => process.exit())
+obey(commands)
