@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { bundle } from '../../../.ci/bundle.mjs'
 import { inTurn, median, type Result } from '../measure.ts'
+import type { Extent } from '../streams.ts'
 
 const SAMPLES = 15
 // Of the front door: 5.5 ms where node:tls takes 2.8, and 4 MB.
@@ -14,7 +15,7 @@ const GOAL = 5.5 / 2.8
 const MAX_BYTES = 4e6
 const ENTRIES = 'certificate tofu tls middleware identity authority redis postgres logging testing'.split(' ')
 
-export async function* coldStart(): AsyncGenerator<Result[]> {
+export async function* coldStart({ quick }: Extent): AsyncGenerator<Result[]> {
   const cache = fileURLToPath(new URL('../../../node_modules/.cache/tlacacoca-bench/', import.meta.url))
   mkdirSync(cache, { recursive: true })
   const folder = mkdtempSync(cache)
@@ -30,7 +31,7 @@ export async function* coldStart(): AsyncGenerator<Result[]> {
       ...ENTRIES.map((entry) => [`tlacacoca/${entry}`, urlOf(`${entry}/index.js`)]),
     ] as [string, string][]
     const taken = new Map(contenders.map(([name]) => [name, [] as Taken[]]))
-    for (let round = 0; round < SAMPLES; round++) {
+    for (let round = 0; round < (quick ? 2 : SAMPLES); round++) {
       for (const [name, url] of inTurn(contenders, round)) taken.get(name)?.push(sample(url))
     }
     yield rows('cold start: import of the front door, processor time', 'ns', taken, GOAL)

@@ -14,10 +14,12 @@ import {
 import { noServer, Server } from '../../postgres/engine.ts'
 import { startChild } from '../../support/run-child.ts'
 import { median, type Result } from '../measure.ts'
+import type { Extent } from '../streams.ts'
 
 const ROUNDS = 15
 const CALLS = 400
 const AT_ONCE = 16
+const TOKENS = 20_000
 const GOAL = 1.25
 const USERS = 1000
 const NOW = Date.parse('2030-06-01T12:00:00Z')
@@ -31,14 +33,14 @@ interface Contenders {
   readonly ours: Call
 }
 
-export async function* postgres(): AsyncGenerator<Result[]> {
+export async function* postgres({ quick }: Extent): AsyncGenerator<Result[]> {
   if (noServer) return
   const server = await Server.start()
   try {
     const pool = server.pool({ max: AT_ONCE })
     await createPostgresSchema(pool)
-    for (const contenders of await contendersOf(pool)) yield* compared(contenders)
-    for (const processes of [1, 2, 4, 8]) yield await growth(server.port, processes)
+    for (const contenders of await contendersOf(pool)) yield* compared(contenders, quick ? 3 : ROUNDS)
+    for (const processes of [1, 2, 4, 8]) yield await growth(server.port, processes, quick ? 1000 : TOKENS)
   } finally {
     await server.close()
   }
@@ -91,9 +93,9 @@ async function contendersOf(pool: pg.Pool): Promise<Contenders[]> {
   ]
 }
 
-async function* compared({ name, ...contenders }: Contenders): AsyncGenerator<Result[]> {
+async function* compared({ name, ...contenders }: Contenders, rounds: number): AsyncGenerator<Result[]> {
   const figures = new Map<string, number[]>()
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < rounds; round++) {
     // In turn, because what else the machine does changes from one moment to the next.
     const alone: Record<string, number[]> = { floor: [], ours: [] }
     for (let n = 0; n < CALLS; n++) {
@@ -130,8 +132,8 @@ async function* compared({ name, ...contenders }: Contenders): AsyncGenerator<Re
 }
 
 /** Nanoseconds for each token, of all processes together. */
-async function growth(port: number, processes: number): Promise<Result[]> {
-  const args = [String(port), 'tlacacoca', '20000', 'many keys']
+async function growth(port: number, processes: number, tokens: number): Promise<Result[]> {
+  const args = [String(port), 'tlacacoca', String(tokens), 'many keys']
   const children = Array.from({ length: processes }, () => startChild('../postgres/hammer-child.ts', { args }))
   for (const child of children) await child.line()
   const amount = await timeOf(async () => {
@@ -140,7 +142,7 @@ async function growth(port: number, processes: number): Promise<Result[]> {
   })
   for (const child of children) await child.ended
   const name = `postgres: a token of many keys, by ${processes} processes`
-  return [{ name, contender: 'ours', amount: amount / (20_000 * processes), unit: 'ns', ratioToFloor: 1, goal: null }]
+  return [{ name, contender: 'ours', amount: amount / (tokens * processes), unit: 'ns', ratioToFloor: 1, goal: null }]
 }
 
 /** The same pool, which notes what is sent. */

@@ -13,6 +13,7 @@ import type { HammerReport } from '../../redis/hammer-child.ts'
 import { haveRedis, RedisServer } from '../../redis/redis-server.ts'
 import { startChild } from '../../support/run-child.ts'
 import { median, type Pair, type PairSource, type Result } from '../measure.ts'
+import type { Extent } from '../streams.ts'
 
 // A hash, a timer and two promises, beside what the client itself does for a command.
 const GOAL = 1.4
@@ -21,11 +22,11 @@ const PROCESSES = [1, 2, 4, 8]
 const QUESTIONS = 20_000
 const AT_A_TIME = 32
 
-export async function* redisTogether(): AsyncGenerator<Result[]> {
+export async function* redisTogether({ quick }: Extent): AsyncGenerator<Result[]> {
   if (!haveRedis) return
   const server = await new RedisServer().start()
   try {
-    for (const processes of PROCESSES) yield await together(server, processes)
+    for (const processes of PROCESSES) yield await together(server, processes, quick ? 1 : ROUNDS)
   } finally {
     await server.remove()
   }
@@ -59,20 +60,20 @@ async function oneAfterAnother(path: string): Promise<Pair> {
   }
 }
 
-async function together(server: RedisServer, processes: number): Promise<Result[]> {
+async function together(server: RedisServer, processes: number, rounds: number): Promise<Result[]> {
   const modes = ['bare', 'ours'] as const
-  const rounds: Record<(typeof modes)[number], Figures[]> = { bare: [], ours: [] }
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const mode of modes) rounds[mode].push(await hammered(server, processes, mode))
+  const taken: Record<(typeof modes)[number], Figures[]> = { bare: [], ours: [] }
+  for (let round = 0; round < rounds; round++) {
+    for (const mode of modes) taken[mode].push(await hammered(server, processes, mode))
   }
   const name = `a shared limit in Redis, ${processes} ${processes === 1 ? 'process' : 'processes'}`
   return (['time between answers', 'p50', 'p99'] as const).flatMap((what) =>
     modes.map((mode) => ({
       name: `${name}, ${what}`,
       contender: mode === 'bare' ? 'floor' : 'ours',
-      amount: median(rounds[mode].map((figures) => figures[what])),
+      amount: median(taken[mode].map((figures) => figures[what])),
       unit: 'ns' as const,
-      ratioToFloor: median(rounds[mode].map((figures, i) => figures[what] / (rounds.bare[i]?.[what] ?? Number.NaN))),
+      ratioToFloor: median(taken[mode].map((figures, i) => figures[what] / (taken.bare[i]?.[what] ?? Number.NaN))),
       goal: null,
     })),
   )

@@ -1,4 +1,5 @@
 import { median, type Result } from '../measure.ts'
+import type { Extent } from '../streams.ts'
 import { tlsWorkers, type Workers } from './tls-processes.ts'
 import type { ClientKind, Memory, Scenario, ServerKind } from './tls-worker.ts'
 
@@ -6,17 +7,19 @@ const IDLE = 1000
 const BEFORE = 1500
 /** Resident memory is not the same from one process to the next. */
 const ROUNDS = 3
-const IN_ALL = 15_000
 const STEP = 3000
+const STEPS = 5
 
 /** What connections cost that do nothing, and what is left of those that are over. */
-export async function* tlsMemory(): AsyncGenerator<Result[]> {
+export async function* tlsMemory(extent: Extent): AsyncGenerator<Result[]> {
   const workers = await tlsWorkers()
   try {
     for (const end of ['server', 'client'] as const) {
-      for (const clientCertificate of [false, true]) yield await idle(workers, end, clientCertificate)
+      for (const clientCertificate of [false, true]) {
+        yield await idle(workers, end, clientCertificate, extent.quick ? 1 : ROUNDS)
+      }
     }
-    yield await growth(workers)
+    yield await growth(workers, extent.quick ? STEP / 10 : STEP)
   } finally {
     workers.close()
   }
@@ -27,14 +30,14 @@ type Idle =
   | { readonly end: 'server'; readonly kind: ServerKind; readonly scenario: Scenario }
   | { readonly end: 'client'; readonly kind: ClientKind; readonly scenario: Scenario }
 
-async function idle(workers: Workers, end: Idle['end'], clientCertificate: boolean): Promise<Result[]> {
+async function idle(workers: Workers, end: Idle['end'], clientCertificate: boolean, rounds: number): Promise<Result[]> {
   const scenario: Scenario = { version: 'TLSv1.3', clientCertificate }
   const contenders: Idle[] =
     end === 'server'
       ? (['node:tls', 'createSecureServer', 'createServer'] as const).map((kind) => ({ end, kind, scenario }))
       : (['node:tls', 'tlsDuplex', 'connect'] as const).map((kind) => ({ end, kind, scenario }))
   const taken: Memory[][] = contenders.map(() => [])
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < rounds; round++) {
     for (const [index, contender] of contenders.entries()) taken[index]?.push(await perConnection(workers, contender))
   }
   return (['rss', 'heapUsed'] as const).flatMap((of) => {
@@ -78,26 +81,26 @@ async function perConnection(workers: Workers, { end, kind, scenario }: Idle): P
 }
 
 /** With our library at both ends. */
-async function growth(workers: Workers): Promise<Result[]> {
+async function growth(workers: Workers, step: number): Promise<Result[]> {
   const scenario: Scenario = { version: 'TLSv1.3', clientCertificate: true }
   const server = await workers.start()
   const client = await workers.start()
   const port = await server.ask('listen', 'createSecureServer', scenario, 'greet')
   const rows: Result[] = []
   const first = new Map<string, number>()
-  for (let done = STEP; done <= IN_ALL; done += STEP) {
-    await client.ask('visit', { kind: 'connect', scenario, port, count: STEP, atOnce: 16 })
+  for (let done = step; done <= STEPS * step; done += step) {
+    await client.ask('visit', { kind: 'connect', scenario, port, count: step, atOnce: 16 })
     for (const [who, worker] of Object.entries({ createSecureServer: server, connect: client })) {
       const { rss } = await worker.ask('memory')
       const floor = first.get(who) ?? rss
       first.set(who, floor)
       rows.push({
         name: `rss of a process with ${who}, after so many connections`,
-        contender: done === STEP ? 'floor' : String(done),
+        contender: done === step ? 'floor' : String(done),
         amount: rss,
         unit: 'bytes',
         ratioToFloor: rss / floor,
-        goal: done === IN_ALL ? 1.1 : null,
+        goal: done === STEPS * step ? 1.1 : null,
       })
     }
   }
