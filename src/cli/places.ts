@@ -1,8 +1,8 @@
 // Where the command keeps things if nobody says where: in the folder that the platform has for data of a program.
 
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { appDataFolder } from '../internal/app-data-folder.ts'
+import { homeFolder } from '../internal/home-folder.ts'
 import { defaultPinPath } from '../tofu/paths.ts'
 import type { CliIo } from './io.ts'
 
@@ -25,5 +25,5 @@ export function walletFolder(io: CliIo): string {
 }
 
 function surroundings({ env }: CliIo) {
-  return { platform: process.platform, env, home: env.HOME ?? homedir() }
+  return { platform: process.platform, env, home: homeFolder(env.HOME) }
 }

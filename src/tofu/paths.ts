@@ -1,8 +1,8 @@
 // Where a program's own data belongs, by the convention of each platform.
 
-import { homedir } from 'node:os'
 import { posix, win32 } from 'node:path'
 import { appDataFolder, type PlatformFacts } from '../internal/app-data-folder.ts'
+import { homeFolder } from '../internal/home-folder.ts'
 
 /**
  * The file that `TofuStore.open({ appName })` opens: `pins.db` in `$XDG_DATA_HOME/<appName>` or
@@ -17,7 +17,7 @@ import { appDataFolder, type PlatformFacts } from '../internal/app-data-folder.t
  */
 export function defaultPinPath(
   appName: string,
-  facts: PlatformFacts = { platform: process.platform, env: process.env, home: homedir() },
+  facts: PlatformFacts = { platform: process.platform, env: process.env, home: homeFolder() },
 ): string {
   const folder = appDataFolder(appName, facts)
   return (facts.platform === 'win32' ? win32 : posix).join(folder, FILE_NAME)

@@ -9,10 +9,10 @@
 // Names may also stand without quotes (`example.org = …` is a table `example` in TOML, which Amfora puts together again).
 // A certificate's key is the one under the same name or, as here, under that of a path above it.
 
-import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { ImportError } from '../../errors.ts'
 import { show } from '../../internal/arguments.ts'
+import { homeFolder } from '../../internal/home-folder.ts'
 import { type IdentityScope, pathScope } from '../wallet/scope.ts'
 import type { ImportContext } from './import-context.ts'
 import type { ImportedIdentity, ImportPlace } from './imported-identity.ts'
@@ -201,6 +201,6 @@ async function readFiles(
 }
 
 function pathOf(name: string, directory: string): string {
-  if (name.startsWith('~/')) return join(homedir(), name.slice(2))
+  if (name.startsWith('~/')) return join(homeFolder(), name.slice(2))
   return isAbsolute(name) ? name : join(directory, name)
 }

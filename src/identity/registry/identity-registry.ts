@@ -1,11 +1,11 @@
 // The registry of a site's users, as programs use it. A user is whoever proves to hold a certificate that was registered,
 // whatever is written in it. Each method is a line or two here; what it does is in the files that it calls.
 
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Peer } from '../../certificate/peer.ts'
 import { appDataFolder } from '../../internal/app-data-folder.ts'
 import { requireOptions, requireString } from '../../internal/arguments.ts'
+import { homeFolder } from '../../internal/home-folder.ts'
 import type { CertificateLookup } from '../../middleware/certificate-lookup.ts'
 import type {
   Account,
@@ -346,5 +346,5 @@ export class IdentityRegistry {
 function defaultPath(appName: string): string {
   requireString('appName', appName)
   const { platform, env } = process
-  return join(appDataFolder(appName, { platform, env, home: homedir() }), 'users.db')
+  return join(appDataFolder(appName, { platform, env, home: homeFolder() }), 'users.db')
 }

@@ -1,11 +1,11 @@
 // How a wallet is opened.
 
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { type Passphrase, requirePassphrase } from '../../certificate/passphrase.ts'
 import { appDataFolder } from '../../internal/app-data-folder.ts'
 import { requireInteger, requireOptions, requireString } from '../../internal/arguments.ts'
 import { type Clock, checkedClock } from '../../internal/clock.ts'
+import { homeFolder } from '../../internal/home-folder.ts'
 
 /** Where a wallet is, and how it is opened. */
 export interface WalletOptions {
@@ -55,7 +55,7 @@ export function readWalletOptions(options: WalletOptions): WalletSettings {
 function folderOf(directory: string | undefined, appName: string | undefined): string {
   if (directory === undefined) {
     return join(
-      appDataFolder(appName ?? '', { platform: process.platform, env: process.env, home: homedir() }),
+      appDataFolder(appName ?? '', { platform: process.platform, env: process.env, home: homeFolder() }),
       'identities',
     )
   }
