@@ -11,7 +11,7 @@ const interrupted = new AbortController()
 process.once('SIGINT', () => {
   interrupted.abort(new Error('interrupted'))
   // Whoever presses it twice means it.
-  process.once('SIGINT', () => process.exit(130))
+  process.once('SIGINT', endInterrupted)
 })
 // `tlacacoca tofu list | head`: nobody reads on, and that is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -28,4 +28,16 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 }
 process.exitCode = await run(process.argv.slice(2), processIo(interrupted.signal), version, groups)
 // What was interrupted may still wait for something: an answer, or a line that nobody types.
-if (interrupted.signal.aborted) process.exit()
+if (interrupted.signal.aborted) endInterrupted()
+
+function endInterrupted(): void {
+  process.exitCode = ExitCode.interrupted
+  // To exit would wait for what the threads of Node are at, and nothing ends the opening of a pipe into which nobody
+  // writes. Then only the signal itself ends the process, which a shell calls 130 as well.
+  if (process.getActiveResourcesInfo().some((name) => name.startsWith('FSReq'))) {
+    process.removeAllListeners('SIGINT')
+    process.kill(process.pid, 'SIGINT')
+    return
+  }
+  process.exit()
+}
