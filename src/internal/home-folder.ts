@@ -10,8 +10,8 @@ import { FileError } from '../errors.ts'
  * @throws {FileError} If neither HOME nor the system knows one.
  */
 export function homeFolder(home: string | undefined = process.env.HOME): string {
-  // There HOME means nothing to the system, but a shell may have set it.
-  if (process.platform === 'win32') return home ?? homedir()
+  // There HOME means nothing to the system, and a shell that sets it writes paths in its own way.
+  if (process.platform === 'win32') return homedir()
   if (home !== undefined && posix.isAbsolute(home)) return home
   const known = homeByUserId()
   if (known !== undefined && posix.isAbsolute(known)) return known
