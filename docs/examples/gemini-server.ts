@@ -61,7 +61,7 @@ export function createCapsule(options: CapsuleOptions): Listener {
     options.onRequest?.()
     if (!request.allowed) return refuse(connection, statusLine(request))
 
-    const file = await openInsideRoot(options.root, request.target.path, { index: 'index.gmi' })
+    await using file = await openInsideRoot(options.root, request.target.path, { index: 'index.gmi' })
     if (file === null) return refuse(connection, '51 there is no such page\r\n')
     connection.stream.write(`20 ${mediaType(request.target.path.toString())}\r\n`)
     await pipeline(file.createReadStream(), connection.stream)

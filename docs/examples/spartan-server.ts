@@ -57,7 +57,7 @@ export function createSpartanServer(root: string, served: readonly string[], bur
     const request = await admit(connection, { parse: (line) => parseRequest(line, served), guard })
     if (!request.allowed) return refuse(connection, statusLine(request))
 
-    const file = await openInsideRoot(root, request.target.path, { index: 'index.gmi' })
+    await using file = await openInsideRoot(root, request.target.path, { index: 'index.gmi' })
     if (file === null) return refuse(connection, '4 there is no such page\r\n')
     connection.stream.write('2 text/gemini\r\n')
     await pipeline(file.createReadStream(), connection.stream)

@@ -111,7 +111,7 @@ export function createTitanServer(options: TitanOptions): Listener {
   }
 
   async function download(connection: ServerConnection, { target }: Admitted): Promise<void> {
-    const file = await openInsideRoot(root, target.path, { index: 'index.gmi' })
+    await using file = await openInsideRoot(root, target.path, { index: 'index.gmi' })
     if (file === null) return refuse(connection, '51 there is no such page\r\n')
     const type = mediaTypes[extname(target.path.segments.at(-1) ?? 'index.gmi')] ?? 'application/octet-stream'
     connection.stream.write(`20 ${type}\r\n`)

@@ -34,8 +34,9 @@ export interface OpenInsideRootOptions {
  * otherwise. Hard links are files like any other.
  *
  * @param path - Made by `parseTarget` and the like; texts are not taken, so that rules and files see the same path.
- * @returns The open file, which the caller must close (`pipeline` from its `createReadStream` does, whatever happens), or null. It is null whether the file
- *   does not exist or must not be opened, so that a client cannot tell.
+ * @returns The open file, which the caller must close, best by `await using`, or null. It is null whether the file does not
+ *   exist or must not be opened, so that a client cannot tell. A `pipeline` from its `createReadStream` closes it as well, but
+ *   from Node 24 on not where the client has left before it began.
  * @throws {FileError} `ERR_TLACACOCA_FILE_NOT_FOUND` if the root does not exist, `ERR_TLACACOCA_FILE_UNREADABLE` if
  *   something fails that does not lie in the request, such as a lack of file descriptors.
  * @throws {TypeError} If `path` is no `RequestPath`, or `index` is not a plain name.
@@ -43,7 +44,7 @@ export interface OpenInsideRootOptions {
  * import { pipeline } from 'node:stream/promises'
  * import { openInsideRoot, parseRequestPath } from 'tlacacoca'
  *
- * const file = await openInsideRoot('/srv/capsule', parseRequestPath('/about/'), { index: 'index.gmi' })
+ * await using file = await openInsideRoot('/srv/capsule', parseRequestPath('/about/'), { index: 'index.gmi' })
  * if (file !== null) await pipeline(file.createReadStream(), process.stdout)
  */
 export async function openInsideRoot(

@@ -218,13 +218,15 @@ interface Refusal {
 }
 
 // A client that goes away in mid-answer is no fault of the program, and must not be able to fill its log. Nor must one
-// that stays and never reads: where it is cut off, what was being written to it by TLS fails with ECANCELED.
+// that stays and never reads: where it is cut off, what was being written to it by TLS fails with ECANCELED. A `pipeline` to
+// where nobody is any more fails with a code of its own from Node 24 on.
 const CLIENT_LEFT = new Set([
   'ECANCELED',
   'ECONNRESET',
   'EPIPE',
   'ERR_STREAM_PREMATURE_CLOSE',
   'ERR_STREAM_DESTROYED',
+  'ERR_STREAM_UNABLE_TO_PIPE',
   'ERR_TLACACOCA_BAD_TLS_DATA',
   'ERR_TLACACOCA_CONNECTION_BROKEN',
   'ERR_TLACACOCA_TLS_ALERT',

@@ -1,7 +1,10 @@
 import { once } from 'node:events'
+import { type FileHandle, open } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { pipeline } from 'node:stream/promises'
+import { fileURLToPath } from 'node:url'
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { ConnectionGuard } from '../../src/net/connection-guard.ts'
 import type { ConnectionHandler, ConnectionLimits } from '../../src/net/connection-limits.ts'
 import type { Listener } from '../../src/net/listener.ts'
@@ -145,6 +148,24 @@ describe('createPlaintextServer', () => {
     client.end()
     await vi.waitFor(() => expect(server.connections).toBe(0))
     expect(onError).not.toHaveBeenCalled()
+  })
+
+  it('is silent, and leaves no file open, where the client has left before it was answered', async () => {
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    onTestFinished(() => warned.mockRestore())
+    let file: FileHandle | undefined
+    const server = await start(async ({ stream }) => {
+      await using opened = await open(fileURLToPath(import.meta.url))
+      file = opened
+      if (!stream.destroyed) await once(stream, 'close')
+      await pipeline(opened.createReadStream(), stream)
+    })
+    const client = dial(server)
+    await once(client, 'connect')
+    await vi.waitFor(() => expect(file?.fd).toBeGreaterThan(0))
+    client.resetAndDestroy()
+    await vi.waitFor(() => expect(file?.fd).toBe(-1))
+    expect(warned).not.toHaveBeenCalled()
   })
 
   it('closes a connection whose client never ends and whose body nobody reads', async () => {

@@ -46,6 +46,8 @@ function loadedBy(path: string): Loaded {
   const url = pathToFileURL(join(folder, path)).href
   // The hook itself loads modules of Node, so that these are asked for in a process of their own.
   const builtins = run(`
+    // In Node 24 it brings the threads with it.
+    await import('node:util')
     const before = new Set(process.moduleLoadList)
     await import(${JSON.stringify(url)})
     for (const name of process.moduleLoadList) if (!before.has(name)) console.log(name)`)

@@ -189,6 +189,7 @@ export class CapsuleServer {
     }
     this.#requests++
     const { header, body } = await answerFor(site, request.target.path)
+    await using _ = typeof body === 'string' ? null : body
     told({ target: request.target, status: header.slice(0, 2) })
     if (body === null || typeof body === 'string') {
       connection.stream.end(`${header}\r\n${body ?? ''}`)
