@@ -7,7 +7,7 @@
 // Invariants: after the deadline a connection is established or gone, and as soon as its client has left it is gone; no
 // handshake, however it goes, throws anything at the process.
 
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
 import type { Peer } from '../certificate/peer.ts'
 import { drainAndDestroy, requireDrainLimits } from '../net/drain.ts'
@@ -39,8 +39,7 @@ export class ServerHandshakes {
   readonly #context: ContextInternals
   readonly #timeoutMs: number
   readonly #servers = new WeakMap<Choice, Server>()
-  /** By both ends of the connection: Node names the socket of a TLS server's connection, but not the one below it. */
-  readonly #pending = new Map<string, Handshake>()
+  readonly #pending = new Map<Socket, Handshake>()
 
   constructor(context: ContextInternals, timeoutMs: number) {
     this.#context = context
@@ -50,14 +49,13 @@ export class ServerHandshakes {
   /** Begins a handshake. `done` is called once, however it ends. */
   begin(socket: Socket, done: (result: HandshakeResult) => void): void {
     const handshake: Handshake = { sni: undefined, name: { kind: 'none' }, failure: null, error: null, done }
-    const key = keyOf(socket)
     const timer = setTimeout(() => {
       handshake.failure ??= 'timeout'
       socket.destroy()
     }, this.#timeoutMs)
     const settle = (result: HandshakeResult): void => {
       clearTimeout(timer)
-      this.#pending.delete(key)
+      this.#pending.delete(socket)
       socket.off('close', onClose)
       done(result)
     }
@@ -67,7 +65,7 @@ export class ServerHandshakes {
     }
     handshake.done = settle
     socket.once('close', onClose)
-    this.#pending.set(key, handshake)
+    this.#pending.set(socket, handshake)
     if (!this.#context.readsNames) {
       this.#start(socket, handshake)
       return
@@ -103,7 +101,7 @@ export class ServerHandshakes {
     const server = createServer({ ...choice.options, handshakeTimeout: this.#timeoutMs })
     server.on('secureConnection', (stream: TLSSocket) => this.#finish(stream))
     server.on('tlsClientError', (error, stream) => {
-      const handshake = this.#pending.get(keyOf(stream))
+      const handshake = this.#handshakeOf(stream)
       if (handshake !== undefined) handshake.error ??= error
       stream.destroy()
     })
@@ -114,7 +112,7 @@ export class ServerHandshakes {
   #finish(stream: TLSSocket): void {
     stream.on('error', () => {})
     stream.allowHalfOpen = true
-    const handshake = this.#pending.get(keyOf(stream))
+    const handshake = this.#handshakeOf(stream)
     const sni = typeof stream.servername === 'string' && stream.servername !== '' ? stream.servername : null
     // What we read before decided on the certificate, so OpenSSL must have read the same.
     if (handshake === undefined || (this.#context.readsNames && handshake.sni !== sni)) {
@@ -129,6 +127,18 @@ export class ServerHandshakes {
     setImmediate(() => {
       if (!stream.destroyed) handshake.done({ kind: 'done', stream, peer, serverName })
     })
+  }
+
+  /**
+   * Node tells the socket of a TLS connection, and only by a name of its own the one below it. Without that name both ends
+   * of the connection say the same, at the price of asking the system four times for each connection.
+   */
+  #handshakeOf(stream: TLSSocket): Handshake | undefined {
+    const below: unknown = Reflect.get(stream, '_parent')
+    if (below instanceof Socket) return this.#pending.get(below)
+    const key = keyOf(stream)
+    for (const [socket, handshake] of this.#pending) if (keyOf(socket) === key) return handshake
+    return undefined
   }
 }
 

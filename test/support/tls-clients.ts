@@ -24,7 +24,7 @@ export interface Visit {
 /** Connects, writes a line, and reads to the end. The server's certificate is not checked. */
 export async function visit(
   port: number,
-  options: ConnectionOptions & { readonly line?: string } = {},
+  options: ConnectionOptions & { readonly line?: string; readonly localAddress?: string } = {},
 ): Promise<Visit> {
   const { line = 'hello', ...rest } = options
   const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false, ...rest })

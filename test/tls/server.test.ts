@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect as connectTcp } from 'node:net'
-import { connect as connectTls, type SecureVersion } from 'node:tls'
+import { connect as connectTls, type SecureVersion, TLSSocket } from 'node:tls'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { ConnectionHandler } from '../../src/net/connection-limits.ts'
 import type { Listener } from '../../src/net/listener.ts'
@@ -67,6 +67,26 @@ describe.each(KINDS)('%s', (_name, made) => {
     it('takes a client without SNI', async () => {
       const { port } = await serve()
       expect((await visit(port, only)).text).toBe('127.0.0.1|null|nobody')
+    })
+
+    // Node's name for the socket below a TLS socket is in no documentation.
+    it.each([false, true])('gives each of many clients its own peer and address, found by Node: %s', async (named) => {
+      if (!named)
+        Object.defineProperty(TLSSocket.prototype, '_parent', { configurable: true, get: () => null, set() {} })
+      try {
+        const { port } = await serve(({ stream, address, peer }) => stream.end(`${address} ${peer?.fingerprint}`))
+        const clients = Array.from({ length: 8 }, (_, n) => ({ from: `127.0.0.${n + 1}`, ...forgeCertificate() }))
+        const answers = await Promise.all(
+          clients.map(({ from, certPem, keyPem }) =>
+            visit(port, { ...only, localAddress: from, cert: certPem, key: keyPem }),
+          ),
+        )
+        const expected = clients.map(({ from, certificate }) => `${from} ${certificate.fingerprint}`)
+        expect(answers.map(({ text }) => text)).toEqual(expected)
+      } finally {
+        // Connections from before may still end, and Node reads it until then.
+        Object.defineProperty(TLSSocket.prototype, '_parent', { configurable: true, writable: true, value: null })
+      }
     })
 
     // The handshake proves possession of the key. What else is odd about a certificate is for rules to judge.
