@@ -16,7 +16,7 @@ import { startChild } from '../../support/run-child.ts'
 import { median, type Result } from '../measure.ts'
 import type { Extent } from '../streams.ts'
 
-const ROUNDS = 15
+const ROUNDS = 11
 const CALLS = 400
 const AT_ONCE = 16
 const TOKENS = 20_000

@@ -4,7 +4,7 @@ import { tlsWorkers, type Workers } from './tls-processes.ts'
 import type { ClientKind, Memory, Scenario, ServerKind } from './tls-worker.ts'
 
 const IDLE = 1000
-const BEFORE = 1500
+const BEFORE = 1000
 /** Resident memory is not the same from one process to the next. */
 const ROUNDS = 3
 const STEP = 3000
