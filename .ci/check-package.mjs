@@ -63,6 +63,7 @@ try {
   )
   writeFileSync(join(project, 'all.ts'), types.join('\n'))
   for (const [module, resolution] of [
+    ['node16', 'node16'],
     ['node20', 'node16'],
     ['preserve', 'bundler'],
   ]) {

@@ -23,8 +23,7 @@ export interface CrlEntry {
 
 /** Loads the schemas, which takes some tens of milliseconds the first time. */
 export async function loadCrlEncoder(): Promise<CrlEncoder> {
-  const [asn1, x509] = await Promise.all([import('@peculiar/asn1-schema'), import('@peculiar/asn1-x509')])
-  return new CrlEncoder(asn1, x509)
+  return CrlEncoder.load()
 }
 
 /** The schemas, loaded, and what is made with them. */
@@ -35,10 +34,15 @@ class CrlEncoder {
   /** What entries have in common: their reasons. */
   readonly #reasons = new Map<CrlEntry['reason'], Uint8Array | null>()
 
-  constructor(asn1: typeof Asn1, x509: typeof X509) {
+  private constructor(asn1: typeof Asn1, x509: typeof X509, maker: ExtensionMaker) {
     this.#convert = asn1.AsnConvert
-    this.#maker = new ExtensionMaker(asn1, x509)
+    this.#maker = maker
     this.#x509 = x509
+  }
+
+  static async load(): Promise<CrlEncoder> {
+    const packages = [import('@peculiar/asn1-schema'), import('@peculiar/asn1-x509'), ExtensionMaker.load()] as const
+    return new CrlEncoder(...(await Promise.all(packages)))
   }
 
   /** A Time: UTCTime up to 2049 and GeneralizedTime from then on (section 5.1.2.4). */

@@ -10,8 +10,6 @@
 // Text never passes through a distinguished name in one string, so no name can add attributes to another.
 
 import { randomBytes } from 'node:crypto'
-import type * as Asn1 from '@peculiar/asn1-schema'
-import type * as X509 from '@peculiar/asn1-x509'
 import { show } from '../internal/arguments.ts'
 import { Certificate } from './certificate.ts'
 import { TAG } from './der.ts'
@@ -39,17 +37,15 @@ export interface CertificateParts {
 
 /** Loads the schemas, which takes some tens of milliseconds the first time. */
 export async function loadCertificateBuilder(): Promise<CertificateBuilder> {
-  const [asn1, x509] = await Promise.all([import('@peculiar/asn1-schema'), import('@peculiar/asn1-x509')])
-  return new CertificateBuilder(asn1, x509)
+  return new CertificateBuilder(await ExtensionMaker.load())
 }
 
-/** The schemas, loaded, and what is made with them. */
 export class CertificateBuilder {
   /** Makes the extensions. */
   readonly extensions: ExtensionMaker
 
-  constructor(asn1: typeof Asn1, x509: typeof X509) {
-    this.extensions = new ExtensionMaker(asn1, x509)
+  constructor(extensions: ExtensionMaker) {
+    this.extensions = extensions
   }
 
   /** DER of a name: one attribute in each set, in this order; all of them UTF8String unless their type wants another. */

@@ -33,9 +33,16 @@ export class ExtensionMaker {
   readonly #convert: typeof Asn1.AsnConvert
   readonly #x509: typeof X509
 
-  constructor(asn1: typeof Asn1, x509: typeof X509) {
+  // Private, so that no declaration of ours names what another package declares: not every project could read that.
+  private constructor(asn1: typeof Asn1, x509: typeof X509) {
     this.#convert = asn1.AsnConvert
     this.#x509 = x509
+  }
+
+  /** Loads the schemas, which takes some tens of milliseconds the first time. */
+  static async load(): Promise<ExtensionMaker> {
+    const [asn1, x509] = await Promise.all([import('@peculiar/asn1-schema'), import('@peculiar/asn1-x509')])
+    return new ExtensionMaker(asn1, x509)
   }
 
   /** Whether a certificate may sign others. Critical also where it may not, so that nobody overlooks it. */
