@@ -74,6 +74,8 @@ describe('pins', () => {
   it('come back after another program has read and written them', async () => {
     await fc.assert(
       fc.asyncProperty(pins, async (list) => {
+        // We write it escaped. Others do not, and a bare one is taken for damage.
+        fc.pre(list.every(({ note }) => note?.includes('\ufffd') !== true))
         const read = await readToml(stringify(parse(await tomlOf(list))))
         expect(read.problems).toEqual([])
         expect(byKey(read.pins.map((each) => each.pin))).toEqual(byKey(list))
