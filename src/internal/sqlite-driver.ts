@@ -17,14 +17,30 @@ import { StoreError } from '../errors.ts'
 /**
  * Loads the driver. Whoever opens a database gets it from here.
  *
- * @throws {StoreError} STORE_FAILED if the release that is installed would end this process.
+ * @throws {StoreError} STORE_FAILED if the release that is installed would end this process, or none can be loaded.
  */
 export async function loadSqlite(): Promise<typeof Driver> {
   const installed = findDriver()
   const problem =
     installed === null ? null : problemOf({ ...installed, node: process.versions.node, napi: process.versions.napi })
   if (problem !== null) throw new StoreError('ERR_TLACACOCA_STORE_FAILED', problem)
-  return (await import('better-sqlite3')).default
+  try {
+    const { default: SQLite } = await import('better-sqlite3')
+    // What was compiled is loaded with the first database only.
+    new SQLite(':memory:').close()
+    return SQLite
+  } catch (cause) {
+    const message = `better-sqlite3 cannot be loaded: ${reasonOf(cause)}. ${ADVICE}`
+    throw new StoreError('ERR_TLACACOCA_STORE_FAILED', message, { cause })
+  }
+}
+
+const ADVICE =
+  'If npm ran no install script for it: npm install-scripts approve better-sqlite3, then npm rebuild better-sqlite3'
+
+/** Without the list of places where it was looked for. */
+function reasonOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split(/\n|\. /, 1)[0] ?? ''
 }
 
 /** What the answer depends on. */
