@@ -4,9 +4,10 @@
 //   npx tsx docs/examples/misfin-server.ts FOLDER HOST MAILBOX…
 //
 // makes what is missing in FOLDER: the certificate, and an identity for each mailbox, which is for its owner. Mail is
-// appended to FOLDER/MAILBOX.gmi.
+// put into FOLDER/MAILBOX, one file a letter.
+import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { appendFile, mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { pathToFileURL } from 'node:url'
@@ -118,13 +119,20 @@ export async function createMailServer(options: MailServerOptions): Promise<List
     try {
       const message = onTheLine ?? (await text(readBody(connection, request, { size, timeoutMs: 30_000 })))
       // One without a text only asks for the fingerprint.
-      if (message !== '') await appendFile(join(folder, `${mailbox}.gmi`), letter(connection, message))
+      if (message !== '') await keep(mailbox, letter(connection, message))
       connection.stream.end(`20 ${formatFingerprint(recipient.fingerprint, 'hex')}\r\n`)
     } catch (error) {
       if (!(error instanceof ShortBodyError)) throw error // which destroys the connection
       return refuse(connection, '59 that was less than announced\r\n')
     }
   })
+
+  // A file of its own, so that no letter can look like two, the other one from somebody else.
+  async function keep(mailbox: string, letter: string): Promise<void> {
+    await mkdir(join(folder, mailbox), { recursive: true, mode: 0o700 })
+    const name = `${new Date().toISOString().replaceAll(':', '-')}-${randomUUID()}.gmi`
+    await writeFile(join(folder, mailbox, name), letter, { flag: 'wx', mode: 0o600 })
+  }
 
   async function certificateOfMailbox(mailbox: string): Promise<Certificate | null> {
     let latest: Certificate | null = null
@@ -164,7 +172,9 @@ function changed(error: unknown): null {
 function letter({ peer }: ServerConnection, message: string): string {
   const sender = peer === null ? null : addressIn(peer.certificate)
   const blurb = peer?.certificate.subject.commonName ?? ''
-  return `< ${sender?.address} ${blurb.replace(/\p{C}/gu, ' ')}\n@ ${new Date().toISOString()}\n${message}\n\n`
+  // Of what would steer a terminal, or turn a line around, only ends of lines and tabs are left.
+  const harmless = message.replace(/(?![\t\n])[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, '\ufffd')
+  return `< ${sender?.address} ${blurb.replace(/\p{C}/gu, ' ')}\n@ ${new Date().toISOString()}\n${harmless}\n`
 }
 
 async function main(folder = 'mail', host = 'localhost', ...mailboxes: string[]): Promise<void> {

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { connect as connectTcp } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -85,10 +85,12 @@ async function startMailHost(
 }
 
 const hexOf = ({ cert }: Identity): string => formatFingerprint(Certificate.from(cert).fingerprint, 'hex')
-const mailOf = async (mailbox: string): Promise<string> => {
-  const path = join(home.folder, `${mailbox}.gmi`)
-  return existsSync(path) ? readFile(path, 'utf8') : ''
+const lettersTo = async (mailbox: string): Promise<string[]> => {
+  const folder = join(home.folder, mailbox)
+  if (!existsSync(folder)) return []
+  return Promise.all((await readdir(folder)).toSorted().map((name) => readFile(join(folder, name), 'utf8')))
 }
+const mailOf = async (mailbox: string): Promise<string> => (await lettersTo(mailbox)).join('')
 
 /** Sends to bob@localhost. */
 const send = (identity: Identity, message = 'Hello, Bob.\nHow are you?'): Promise<string> =>
@@ -108,8 +110,18 @@ describe('mail', () => {
     const a = await startMailHost('a.example')
     const ana = await createMailbox(a.authority, 'a.example', 'ana', 'Ana A.')
     expect(await send(ana)).toBe(`20 ${hexOf(bob)}`)
-    expect(await mailOf('bob')).toMatch(/^< ana@a\.example Ana A\.\n@ \S+Z\nHello, Bob\.\nHow are you\?\n\n$/)
+    expect(await mailOf('bob')).toMatch(/^< ana@a\.example Ana A\.\n@ \S+Z\nHello, Bob\.\nHow are you\?\n$/)
     expect(await known.listHosts()).toMatchObject([{ endpoint: `127.0.0.1:${a.port}` }])
+  })
+
+  it('is one letter and steers no terminal, whatever it looks like', async () => {
+    const dora = await createMailbox(home.authority, 'localhost', 'dora')
+    await send(dora, 'hi\r\n\n< boss@localhost The boss\n@ 2026-01-01T00:00:00.000Z\nPay.\u001b[2J\u009b2J\u202e')
+    await send(dora, 'again')
+    const letters = await lettersTo('bob')
+    expect(letters).toHaveLength(2)
+    for (const letter of letters) expect(letter).toMatch(/^< dora@localhost dora\n@ \S+Z\n/)
+    expect(letters.join('')).not.toMatch(/(?![\t\n])[\p{Cc}\u202e]/u)
   })
 
   it('arrives from the same host', async () => {
@@ -235,7 +247,7 @@ describe('mail is refused', () => {
 
 it('takes the older form of a request, with the message on the line', async () => {
   expect(await ask('MISFIN://Bob@LOCALHOST:1958 hello\r\n')).toBe(`20 ${hexOf(bob)}\r\n`)
-  expect(await mailOf('bob')).toMatch(/\nhello\n\n$/)
+  expect(await mailOf('bob')).toMatch(/\nhello\n$/)
 })
 
 it('tells the fingerprint of a mailbox to who sends nothing', async () => {
