@@ -14,13 +14,20 @@ export interface Page {
   readonly acceptedBy: string
 }
 
+const MAX_BYTES = 64_000_000
+
 export async function fetchPage(url: string, verify: PeerVerifier, more: Partial<ConnectOptions> = {}): Promise<Page> {
   const target = parseTarget(url, { schemes: { gemini: 1965 }, served: 'any' })
   const { stream, peer } = await connect({ endpoint: target.endpoint, verify, ...more })
   stream.write(`${url}\r\n`)
   const chunks: Buffer[] = []
+  let size = 0
   // The loop throws a TruncatedError if the connection ends before the server has said that it is finished.
-  for await (const chunk of stream) chunks.push(chunk)
+  for await (const chunk of stream) {
+    chunks.push(chunk)
+    size += chunk.length
+    if (size > MAX_BYTES) throw new Error(`${target.endpoint} answered with more than ${MAX_BYTES} bytes`)
+  }
   const answer = Buffer.concat(chunks)
   const end = answer.indexOf('\r\n')
   if (end === -1) throw new Error(`${target.endpoint} answered without a status line`)
@@ -30,7 +37,8 @@ export async function fetchPage(url: string, verify: PeerVerifier, more: Partial
 async function main(url = 'gemini://localhost/'): Promise<void> {
   await using known = await TofuStore.open({ appName: 'tlacacoca-example' })
   const page = await fetchPage(url, known.verifier())
-  console.error(`${page.header} (${page.acceptedBy})`)
+  // Whatever the server has put there, it steers no terminal.
+  console.error(`${page.header.replace(/\p{Cc}/gu, '?')} (${page.acceptedBy})`)
   process.stdout.write(page.body)
 }
 

@@ -57,7 +57,7 @@ export function createCapsule(options: CapsuleOptions): Listener {
   const parse = (line: string) => parseTarget(line, { schemes: { gemini: 1965 }, served: options.served })
 
   const serve = async (connection: ServerConnection): Promise<void> => {
-    const request = await admit(connection, { parse, guard, timeoutMs })
+    const request = await admit(connection, { parse, guard, timeoutMs, onError: console.error })
     options.onRequest?.()
     if (!request.allowed) return refuse(connection, statusLine(request))
 

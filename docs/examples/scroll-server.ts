@@ -2,6 +2,7 @@
 // with a status line and the page's author and dates. Its status codes for denials are Gemini's.
 //
 //   npx tsx docs/examples/scroll-server.ts CERTIFICATE KEY FOLDER PORT
+import { pipeline } from 'node:stream/promises'
 import { pathToFileURL } from 'node:url'
 import {
   admit,
@@ -27,17 +28,17 @@ export function createScrollServer(context: ServerContext, root: string, served:
     const request = await admit(connection, {
       guard,
       maxBytes: 2048,
+      onError: console.error,
       parse: (line) => parseTarget(line.split(' ', 1)[0] ?? '', { schemes, served }),
     })
     if (!request.allowed) return refuse(connection, statusLine(request))
 
-    const file = await openInsideRoot(root, request.target.path, { index: 'index.scroll' })
+    await using file = await openInsideRoot(root, request.target.path, { index: 'index.scroll' })
     if (file === null) return refuse(connection, '51 there is no such page\r\n')
-    const text = await file.readFile('utf8')
-    const { mtime } = await file.stat()
-    await file.close()
+    const changed = (await file.stat()).mtime.toISOString()
     // The author is not known here. Whatever languages were asked for, there is one.
-    connection.stream.end(`20 text/scroll\r\n\r\n${mtime.toISOString()}\r\n${mtime.toISOString()}\r\n${text}`)
+    connection.stream.write(`20 text/scroll\r\n\r\n${changed}\r\n${changed}\r\n`)
+    await pipeline(file.createReadStream(), connection.stream)
   }
   return createServer(context, serve, { guards: [new ConnectionLimiter()] })
 }

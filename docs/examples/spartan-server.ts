@@ -54,7 +54,8 @@ export function createSpartanServer(root: string, served: readonly string[], bur
   const guard = new MiddlewareChain([new RateLimiter({ capacity: burst, refillPerSecond: 1 })])
 
   const serve = async (connection: ServerConnection): Promise<void> => {
-    const request = await admit(connection, { parse: (line) => parseRequest(line, served), guard })
+    const parse = (line: string) => parseRequest(line, served)
+    const request = await admit(connection, { parse, guard, onError: console.error })
     if (!request.allowed) return refuse(connection, statusLine(request))
 
     await using file = await openInsideRoot(root, request.target.path, { index: 'index.gmi' })
