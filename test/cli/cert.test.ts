@@ -220,6 +220,14 @@ describe('cert show', () => {
     expect(result.json()).toMatchObject({ error: { code: 'ERR_TLACACOCA_FILE_NOT_FOUND' } })
   })
 
+  it('ends with 1 for a folder in which there is no certificate', async () => {
+    const empty = await temporaryFolder()
+    expect(await runCli(['cert', 'show', empty])).toMatchObject({ code: 1, stdout: 'There is no certificate.\n' })
+    const data = await runCli(['cert', 'show', empty, '--json'])
+    expect(data.code).toBe(1)
+    expect(data.json()).toEqual({ certificates: [], problems: [] })
+  })
+
   it('lets no certificate steer the terminal', async () => {
     const { certPem } = await testCertificate({ commonName: 'a\u202eb' })
     const { stdout } = await runCli(['cert', 'show', '-'], { stdin: certPem })

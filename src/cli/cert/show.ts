@@ -35,6 +35,6 @@ async function show({ io }: Cli, paths: readonly string[]): Promise<Outcome> {
   return {
     json: { certificates, problems },
     text: sections.join('\n\n'),
-    exitCode: first === undefined ? ExitCode.ok : exitCodeFor(first.error),
+    exitCode: first !== undefined ? exitCodeFor(first.error) : found.length === 0 ? ExitCode.no : ExitCode.ok,
   }
 }
