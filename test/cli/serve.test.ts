@@ -347,7 +347,7 @@ describe('settings', () => {
     ])
     const text = await runCli(['serve', folder, '--config', config, '--check'])
     expect(text.stderr).toContain('the settings have 16 mistakes')
-    expect(text.stderr).toContain(`${config} rate_limits[1]: "refill_per_second" expected`)
+    expect(text.stderr).toContain(`${config}:15:7 rate_limits[1]: "refill_per_second" expected`)
     expect(text.stderr).not.toContain('    at ')
   })
 

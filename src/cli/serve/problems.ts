@@ -3,13 +3,14 @@
 
 import { AddressListError, ImportError, InvalidNameError, TlacacocaError } from '../../errors.ts'
 import { BadInput } from '../exit-code.ts'
+import type { Place } from './places.ts'
 
-/** One mistake. Line and column count from 1; where the file is well-formed TOML there is the path of the key instead. */
+/** One mistake. Line and column count from 1. */
 export interface SettingsProblem {
   readonly file: string
   readonly line?: number
   readonly column?: number
-  /** Such as `rate_limits[1].capacity`. */
+  /** Such as `rate_limits[1].capacity`; not where the file is no TOML. */
   readonly key?: string
   readonly message: string
 }
@@ -39,13 +40,18 @@ function linesOf(problems: readonly SettingsProblem[]): string {
 export class Problems {
   readonly file: string
   readonly list: SettingsProblem[] = []
+  readonly #placeOf: ((key: string) => Place) | undefined
 
-  constructor(file: string) {
+  /** `placeOf` says where a setting stands in the file, if there is one. */
+  constructor(file: string, placeOf?: (key: string) => Place) {
     this.file = file
+    this.#placeOf = placeOf
   }
 
-  add(key: string, message: string): void {
-    this.list.push({ file: this.file, ...(key === '' ? {} : { key }), message })
+  /** @param part - What of it is meant, if that is known: its place is told, then. */
+  add(key: string, message: string, part?: string): void {
+    const place = this.#placeOf?.(part === undefined ? key : `${key}.${part}`)
+    this.list.push({ file: this.file, ...place, ...(key === '' ? {} : { key }), message })
   }
 
   /**
@@ -62,7 +68,10 @@ export class Problems {
         for (const problem of error.problems) this.list.push({ file, ...problem })
         if (error.problems.length === 0) this.add(key, error.message)
       } else if (isAboutInput(error)) {
-        this.add(key, inTheWordsOfTheFile(error.message))
+        const message = inTheWordsOfTheFile(error.message)
+        // The library names what is wrong first, and the table that it was handed before that.
+        const [, part] = /^"(?:rules\[0\]\.|proxy_protocol\.)?([\w.[\]]+)"/.exec(message) ?? []
+        this.add(key, message, part)
       } else {
         throw error
       }
@@ -84,9 +93,9 @@ function isAboutInput(error: unknown): error is Error {
   )
 }
 
-/** The library calls its options `maxPerAddress`, the file `max_per_address`. */
+/** The library calls its options `maxPerAddress`, the file `max_per_address`; and `denyList` is `deny`. */
 function inTheWordsOfTheFile(message: string): string {
   return message.replace(/"[a-z][A-Za-z.[\]0-9]*"/g, (name) =>
-    name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+    name.replace(/^"(deny|allow)List\b/, '"$1').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
   )
 }

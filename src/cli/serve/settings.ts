@@ -4,6 +4,7 @@
 import { dirname, resolve } from 'node:path'
 import { readTextFile } from '../../internal/atomic-file.ts'
 import type { LogLevel } from '../../logging/index.ts'
+import { placesIn } from './places.ts'
 import { Problems, SettingsError } from './problems.ts'
 import { Table } from './table.ts'
 
@@ -103,7 +104,7 @@ export async function readSettings(
   const text = await readTextFile(path, { maxBytes: 1024 * 1024 })
   const { parse, TomlError } = await import('smol-toml')
   try {
-    return settingsIn(parse(text), path)
+    return settingsIn(parse(text), new Problems(path, placesIn(text)))
   } catch (error) {
     if (!(error instanceof TomlError)) throw error
     const { line, column, message } = error
@@ -114,14 +115,14 @@ export async function readSettings(
 
 /** The settings where there is no file. */
 export function defaultSettings(): { readonly settings: Settings; readonly problems: Problems } {
-  return settingsIn({}, 'the command line')
+  return settingsIn({}, new Problems('the command line'))
 }
 
 function settingsIn(
   values: Readonly<Record<string, unknown>>,
-  file: string,
+  problems: Problems,
 ): { readonly settings: Settings; readonly problems: Problems } {
-  const problems = new Problems(file)
+  const { file } = problems
   const root = new Table(values, '', problems)
   const toPath = (path: string | undefined) => (path === undefined ? undefined : resolve(dirname(file), path))
   const toPaths = (paths: readonly string[] | undefined) => (paths ?? []).map((path) => resolve(dirname(file), path))
