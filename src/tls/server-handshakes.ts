@@ -60,8 +60,9 @@ export class ServerHandshakes {
       done(result)
     }
     const onClose = (): void => {
-      const reason = handshake.failure ?? (handshake.error === null ? 'closed' : 'tls')
-      settle({ kind: 'failed', reason, error: handshake.error })
+      const { failure, error } = handshake
+      const hasLeft = error === null || ('code' in error && error.code === 'ECONNRESET')
+      settle({ kind: 'failed', reason: failure ?? (hasLeft ? 'closed' : 'tls'), error })
     }
     handshake.done = settle
     socket.once('close', onClose)

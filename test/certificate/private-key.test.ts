@@ -8,6 +8,7 @@ import { loadPrivateKey, matchesCertificate } from '../../src/certificate/privat
 import { testCertificate } from '../support/certificates.ts'
 import { crafted } from '../support/crafted-certificates.ts'
 import { openssl } from '../support/openssl.ts'
+import { rsaPrivateKey } from '../support/rsa-der.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
@@ -160,12 +161,10 @@ describe('matchesCertificate', () => {
 
   // 256 bits are not enough for the padding of a signature over SHA-256.
   it('knows no key that cannot sign', () => {
-    const number = (octets: number) => Buffer.alloc(octets, 0xff).toString('base64url')
-    const halves = { p: number(16), q: number(16), dp: number(16), dq: number(16), qi: number(16) }
-    const small = createPrivateKey({
-      format: 'jwk',
-      key: { kty: 'RSA', n: number(32), e: 'AQAB', d: number(32), ...halves },
-    })
+    const number = (octets: number) => Buffer.alloc(octets, 0xff)
+    const halves = [16, 16, 16, 16, 16].map(number)
+    const key = rsaPrivateKey(number(32), Uint8Array.of(1, 0, 1), number(32), ...halves)
+    const small = createPrivateKey({ format: 'der', type: 'pkcs8', key })
     const spki = createPublicKey(small).export({ format: 'der', type: 'spki' })
     expect(matchesCertificate(small, crafted({ spki }))).toBe(false)
   })

@@ -3,11 +3,11 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { element, oid } from '../../../src/certificate/der-writer.ts'
 import { formatPem } from '../../../src/certificate/pem.ts'
 import { readIdentities } from '../../../src/identity/formats/read-identities.ts'
 import { issue } from '../../support/issued-certificates.ts'
 import { openssl } from '../../support/openssl.ts'
+import { rsaPrivateKey } from '../../support/rsa-der.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 import { madeIdentity, opensslIdentity } from './made-identities.ts'
 
@@ -219,24 +219,13 @@ it('opens no more than 32 encrypted keys', async () => {
   expect(codes(problems)).toContain('IDENTITY_FORMAT_EXCESSIVE')
 })
 
-/** An INTEGER: the first bit is its sign. */
-function unsigned(octets: Uint8Array): Uint8Array {
-  return element(0x02, ...((octets[0] ?? 0) >= 0x80 ? [Uint8Array.of(0)] : []), octets)
-}
-
 it('does not sign with an RSA key that takes long to sign with', async () => {
-  // No such key was ever made; only its size counts. Node 26 would not write it from its parts, so it is written here.
+  // No such key was ever made; only its size counts.
   const { n: _, ...jwk } = generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey.export({ format: 'jwk' })
   const { e, d, p, q, dp, dq, qi } = jwk
-  const numbers = [e, d, p, q, dp, dq, qi].map((part = '') => unsigned(Buffer.from(part, 'base64url')))
-  const rsa = element(0x30, unsigned(Uint8Array.of(0)), unsigned(Buffer.alloc(8200 / 8, 0xff)), ...numbers)
-  const der = element(
-    0x30,
-    unsigned(Uint8Array.of(0)),
-    element(0x30, oid('1.2.840.113549.1.1.1'), element(0x05)),
-    element(0x04, rsa),
-  )
-  const huge = `-----BEGIN PRIVATE KEY-----\n${Buffer.from(der).toString('base64')}\n-----END PRIVATE KEY-----\n`
+  const numbers = [e, d, p, q, dp, dq, qi].map((part = '') => Buffer.from(part, 'base64url'))
+  const der = rsaPrivateKey(Buffer.alloc(8200 / 8, 0xff), ...numbers)
+  const huge = `-----BEGIN PRIVATE KEY-----\n${der.toString('base64')}\n-----END PRIVATE KEY-----\n`
   const { found, problems } = await read(huge + ben.certPem + ben.keyPem)
   expect(found).toEqual([ben.certificate.fingerprint])
   expect(problems).toMatchObject([{ code: 'ERR_TLACACOCA_IDENTITY_FORMAT_EXCESSIVE', line: 1 }])
