@@ -84,7 +84,7 @@ async function plan(identities: readonly Outgoing[], target: IdentityTarget, ove
     case 'lagrange':
       return planLagrange(identities, target.directory, overwrite)
     case 'amfora':
-      return planAmfora(identities, target.directory)
+      return withUnsaid(await planAmfora(identities, target.directory), identities)
     case 'kristall':
       return planKristall(onlyOne(identities), target)
   }
@@ -145,6 +145,12 @@ function pairOf(
   key: string,
 ): ExportPlan['files'] {
   return [privateFile(keyFile, key), privateFile(certFile, certificate)]
+}
+
+/** Amfora's configuration holds scopes, and nothing else of what is known about an identity. */
+function withUnsaid({ files, problems }: ExportPlan, identities: readonly Outgoing[]): ExportPlan {
+  const lost = identities.flatMap((identity) => unsaid({ ...identity, scopes: [] }, { name: false }))
+  return { files, problems: [...problems, ...lost] }
 }
 
 /** What a format has no room for. */

@@ -103,8 +103,11 @@ describe('what is written is read again', () => {
   it('Amfora', async () => {
     const directory = join(await temporaryFolder(), "Ana's folder")
     const { problems } = await writeIdentities(both, { format: 'amfora', directory })
-    // Older versions know no paths, and two of the three scopes have one.
-    expect(problems.map(({ message }) => message)).toEqual(Array(2).fill(expect.stringContaining('after 1.9 only')))
+    // Older versions know no paths, and two of the three scopes have one. One of the identities has a name and notes.
+    expect(problems.map(({ message }) => message)).toEqual([
+      ...Array(2).fill(expect.stringContaining('after 1.9 only')),
+      expect.stringContaining('no room for its name, its notes'),
+    ])
     const read = await readIdentities({ amfora: join(directory, 'amfora.toml') })
     expect(read.problems).toEqual([])
     expect(sorted(read.identities.map((each) => facts(each as never)))).toEqual(
@@ -304,8 +307,8 @@ describe('scopes for programs that compare texts', () => {
     const directory = await temporaryFolder()
     const identities = [{ ...benIdentity, scopes: [] }, anaIdentity, { ...(await third()), scopes: anaIdentity.scopes }]
     const { problems } = await writeIdentities(identities, { format: 'amfora', directory })
-    const words = problems.map(({ message }) => /has no scope|after 1\.9|another one is/.exec(message)?.[0])
-    expect(words).toEqual(['has no scope', 'after 1.9', 'another one is', 'another one is'])
+    const words = problems.map(({ message }) => /has no scope|after 1\.9|another one is|its name/.exec(message)?.[0])
+    expect(words).toEqual(['has no scope', 'after 1.9', 'another one is', 'another one is', 'its name'])
     const { identities: read } = await readIdentities({ amfora: join(directory, 'amfora.toml') })
     expect(read).toHaveLength(1)
   })
