@@ -1,16 +1,14 @@
-import { spawn } from 'node:child_process'
-import { mkdir, open, readFile, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
+import { freePort, runPrinted, servePrinted } from '../support/printed-programs.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 // The tutorials, done as a reader does them: each program goes into the file that it names, each command is run in order,
 // and what is printed below the commands must come out. Only the port is another one, so that nothing stands in its way.
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const tsx = pathToFileURL(join(root, 'node_modules/tsx/dist/loader.mjs')).href
 
 let running: (() => Promise<void>) | null = null
 afterEach(async () => running?.())
@@ -43,7 +41,6 @@ async function follow(tutorial: string, answers: readonly string[] = []): Promis
   const folder = await temporaryFolder()
   const reader: Reader = { folder, port: await freePort(), answers: [...answers], code: '', output: '' }
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
-  await mkdir(join(folder, 'log'))
   for (const step of stepsOf(await readFile(join(root, 'docs/tutorials', tutorial), 'utf8'))) {
     if (step.kind === 'program') {
       await writeFile(join(folder, step.file), step.text.replaceAll('1965', String(reader.port)))
@@ -68,39 +65,19 @@ async function obey(line: string, reader: Reader): Promise<void> {
   reader.code = /^> ([0-9A-Z]{10})$/m.exec(reader.output)?.[1] ?? reader.code
 }
 
-/** Runs a program to its end, and gives what it wrote to both outputs, in the order in which it did. */
+/** Runs a program to its end, and gives what it wrote. */
 async function run(args: readonly string[], { folder }: Reader, input: string): Promise<string> {
-  const log = join(folder, 'log', 'program')
-  const file = await open(log, 'w')
-  const child = spawn(process.execPath, ['--import', tsx, ...args], {
-    cwd: folder,
-    env: { ...process.env, TSX_TSCONFIG_PATH: join(root, 'tsconfig.json') },
-    stdio: ['pipe', file.fd, file.fd],
-  })
-  child.stdin?.end(input)
-  await new Promise((resolve) => child.once('close', resolve))
-  await file.close()
-  return readFile(log, 'utf8')
+  return (await runPrinted(args, folder, input)).output
 }
 
 /** Stops the server that runs, and starts it as the command says. */
-async function serve(args: readonly string[], { folder }: Reader): Promise<void> {
+async function serve(args: readonly string[], { folder, port }: Reader): Promise<void> {
   await running?.()
-  const child = spawn(process.execPath, ['--import', tsx, 'server.ts', ...args], {
-    cwd: folder,
-    env: { ...process.env, TSX_TSCONFIG_PATH: join(root, 'tsconfig.json') },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const closed = new Promise<void>((resolve) => child.once('close', () => resolve()))
-  running = async () => {
+  const stop = await servePrinted(['server.ts', ...args], folder, port)
+  running = () => {
     running = null
-    child.kill('SIGINT')
-    await closed
+    return stop()
   }
-  await new Promise<void>((resolve, reject) => {
-    child.stdout?.once('data', () => resolve())
-    child.once('close', (code) => reject(new Error(`the server ended with ${code}`)))
-  })
 }
 
 /** The text, with anything where each reader sees something else: fingerprints, codes, instants, the port. */
@@ -113,15 +90,6 @@ function patternOf(text: string, port: number): RegExp {
     .replace('7KD3M2QXZA', '[0-9A-Z]{10}')
     .replaceAll('\n', '\r?\n')
   return new RegExp(`^${pattern}$`)
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' ? (address?.port ?? 0) : 0))
-    })
-  })
 }
 
 describe('tutorials, step by step', () => {
