@@ -10,7 +10,7 @@
 //
 // Contenders are in processes of their own (contest.ts). Groups that start their processes themselves take no second word:
 // they are `streams` below; `postgres` and `redis-together` wait for a server, not for code. Those of `tls` only direct two
-// processes. What fails is said, the rest goes on, and the process ends with 1.
+// processes. What fails is said, the rest goes on, and the process ends with 1. It ends with 2 if nothing has such a name.
 
 import { writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg } from 'node:os'
@@ -37,6 +37,12 @@ const wantedGroup = group === 'all' ? '' : group
 const extent = { quick: values.quick === true, million: values.million === true }
 const length = extent.quick ? QUICK : FULL
 
+const groupNames = [...Object.keys(groups), 'tls', ...Object.keys(streams)]
+if (!groupNames.some((name) => name.includes(wantedGroup))) {
+  console.error(`there is no group ${group}; there are all, ${groupNames.join(', ')}`)
+  process.exit(2)
+}
+
 const machine = machineFacts({
   node: process.version,
   model: cpus()[0]?.model ?? 'unknown',
@@ -50,6 +56,8 @@ const say = (text: string): void =>
 console.error(machine)
 
 const all: Result[] = []
+const passedOver: string[] = []
+let found = 0
 const show = (rows: Result[]): void => {
   all.push(...rows)
   if (values.markdown !== true) console.log(table(rows))
@@ -88,6 +96,11 @@ if (values.json !== undefined) {
   writeFileSync(values.json, `${JSON.stringify({ ...facts, results: all }, null, 2)}\n`)
 }
 say(`${all.length} figures`)
+if (wantedPair !== '' && found === 0 && process.exitCode === undefined) {
+  const known = passedOver.length === 0 ? 'has no pairs' : `has ${passedOver.join(', ')}`
+  console.error(`there is no pair ${wantedPair}; ${group} ${known}`)
+  process.exitCode = 2
+}
 
 async function each(
   group: string,
@@ -95,6 +108,8 @@ async function each(
   run: (source: PairSource) => Promise<Result[]>,
 ): Promise<void> {
   const wanted = sources.filter(({ name }) => name.includes(wantedPair))
+  found += wanted.length
+  passedOver.push(...sources.filter((source) => !wanted.includes(source)).map(({ name }) => name))
   for (const source of wanted) await attempt(`${group}: ${source.name}`, async () => show(await run(source)))
 }
 
