@@ -113,12 +113,27 @@ export function parseFingerprint(text: string, options: { readonly of?: Fingerpr
   return `spki-sha256:${hex}` as Fingerprint
 }
 
-/** Whether a value is a fingerprint in canonical text already. */
+/**
+ * Whether a value is a fingerprint in canonical text already.
+ *
+ * @example
+ * import { isFingerprint, parseFingerprint } from 'tlacacoca/certificate'
+ *
+ * const written = 'SHA256:' + 'AB:'.repeat(31) + 'AB'
+ * console.log(isFingerprint(written), isFingerprint(parseFingerprint(written))) // false true
+ */
 export function isFingerprint(value: unknown): value is Fingerprint {
   return typeof value === 'string' && CANONICAL.test(value)
 }
 
-/** What a fingerprint is the hash of, according to its text. */
+/**
+ * What a fingerprint is the hash of, according to its text.
+ *
+ * @example
+ * import { fingerprintSubject, parseFingerprint } from 'tlacacoca/certificate'
+ *
+ * console.log(fingerprintSubject(parseFingerprint(`spki-sha256:${'ab'.repeat(32)}`))) // public-key
+ */
 export function fingerprintSubject(fingerprint: Fingerprint): FingerprintSubject {
   return fingerprint.startsWith('spki-') ? 'public-key' : 'certificate'
 }

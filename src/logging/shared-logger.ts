@@ -25,6 +25,11 @@ export function configureLogging(options: LoggerOptions = {}): void {
 /**
  * The program's logger, with fields that stand in each of its lines. Without `configureLogging` it writes errors and
  * security events to the standard error.
+ *
+ * @example
+ * import { getLogger } from 'tlacacoca/logging'
+ *
+ * getLogger({ component: 'uploads' }).error('the disk is full', { path: '/var/gemini' })
  */
 export function getLogger(fields: LogFields = {}): Logger {
   return loggerWith([fields])

@@ -27,6 +27,13 @@ export interface AddressListOptions {
 /**
  * Addresses and ranges that were read from a published list, in 6 bytes for a block of IPv4 and 18 for one of IPv6. It never
  * changes, and any number of guards can use it: see {@link AccessControlOptions}.
+ *
+ * @example
+ * import { AccessControl, loadAddressList } from 'tlacacoca'
+ *
+ * const drop = await loadAddressList('drop.txt')
+ * console.log(`${drop.size} entries`)
+ * export const guard = new AccessControl({ denyList: drop })
  */
 export class AddressList {
   /** How many entries were read. */

@@ -4,7 +4,15 @@ import { requireString } from '../internal/arguments.ts'
 import { ClientAddress, invalidAddress } from './client-address.ts'
 import { isMapped, readIPv4, readIPv6 } from './ip-literal.ts'
 
-/** All addresses that begin with the same bits. A block of IPv6 never contains an IPv4 address, not even `::/0`. */
+/**
+ * All addresses that begin with the same bits. A block of IPv6 never contains an IPv4 address, not even `::/0`.
+ *
+ * @example
+ * import { parseAddressRange, parseClientAddress } from 'tlacacoca'
+ *
+ * const range = parseAddressRange('192.0.2.0/24')
+ * console.log(range.contains(parseClientAddress('192.0.2.7'))) // true
+ */
 export class AddressRange {
   readonly family: 4 | 6
   /** The lowest address. */

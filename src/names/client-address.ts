@@ -8,6 +8,12 @@ import { formatIPv4, formatIPv6, readIPv4, readIPv6 } from './ip-literal.ts'
 /**
  * An IP address, decided by its bits. An IPv4-mapped IPv6 address is the IPv4 address, so `family` 6 means that no
  * IPv4 address is inside. Zone ids are dropped: they name an interface of this machine, not a client.
+ *
+ * @example
+ * import { parseClientAddress } from 'tlacacoca'
+ *
+ * const address = parseClientAddress('::ffff:192.0.2.7')
+ * console.log(address.family, `${address}`) // 4 192.0.2.7
  */
 export class ClientAddress {
   readonly family: 4 | 6

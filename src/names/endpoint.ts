@@ -3,7 +3,15 @@
 import { requireInteger, requireString } from '../internal/arguments.ts'
 import { canonicalHost, invalidEndpoint } from './host.ts'
 
-/** A host and a port in canonical form. Made by `parseEndpoint` and `endpointFrom` only. */
+/**
+ * A host and a port in canonical form. Made by `parseEndpoint` and `endpointFrom` only.
+ *
+ * @example
+ * import { parseEndpoint } from 'tlacacoca'
+ *
+ * const endpoint = parseEndpoint('Example.ORG.', { defaultPort: 1965 })
+ * console.log(`${endpoint}`, endpoint.equals(parseEndpoint('example.org:1965'))) // example.org:1965 true
+ */
 export class Endpoint {
   /**
    * A host name in lower case, as A-labels and without a trailing dot, or an IP address: IPv4 as four decimal numbers,

@@ -9,7 +9,15 @@ import { InvalidNameError } from '../errors.ts'
 import { requireString, show } from '../internal/arguments.ts'
 import { hasControl, percentDecode } from './percent.ts'
 
-/** An absolute path in canonical form. */
+/**
+ * An absolute path in canonical form.
+ *
+ * @example
+ * import { parseRequestPath } from 'tlacacoca'
+ *
+ * const path = parseRequestPath('/club/./%62oard')
+ * console.log(`${path}`, path.startsWith(parseRequestPath('/club/'))) // /club/board true
+ */
 export class RequestPath {
   /** The names between the slashes, decoded. None of them is empty, `.` or `..`, or holds a slash or a backslash. */
   readonly segments: readonly string[]

@@ -56,7 +56,14 @@ export type AlertCode = (typeof AlertCode)[keyof typeof AlertCode]
 
 const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(AlertCode).map(([name, code]) => [code, name]))
 
-/** The standard's name of an alert, such as `certificate_required`; null if the number has none. */
+/**
+ * The standard's name of an alert, such as `certificate_required`; null if the number has none.
+ *
+ * @example
+ * import { alertNameOf } from 'tlacacoca/tls'
+ *
+ * console.log(alertNameOf(116), alertNameOf(255)) // certificate_required null
+ */
 export function alertNameOf(code: number): string | null {
   return NAMES.get(code) ?? null
 }

@@ -81,7 +81,17 @@ interface ClientContextParts {
   readonly alpn: readonly string[]
 }
 
-/** Made by {@link createClientContext}. It never changes. */
+/**
+ * Made by {@link createClientContext}. It never changes.
+ *
+ * @example
+ * import { connect, createClientContext, parseEndpoint, parseFingerprint, pins } from 'tlacacoca'
+ *
+ * const context = await createClientContext({ identity: { certFile: 'me.pem', keyFile: 'me.key' } })
+ * const verify = pins([parseFingerprint(`sha256:${'ab'.repeat(32)}`)])
+ * const { stream } = await connect({ endpoint: parseEndpoint('localhost:1965'), context, verify })
+ * stream.end('gemini://localhost/\r\n')
+ */
 export class ClientContext {
   /** The certificate that is shown to servers that ask for one, or null. */
   readonly identity: Certificate | null

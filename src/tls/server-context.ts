@@ -133,7 +133,15 @@ function requireClientCertificates(value: unknown): asserts value is ClientCerti
   }
 }
 
-/** Made by {@link createServerContext}. */
+/**
+ * Made by {@link createServerContext}.
+ *
+ * @example
+ * import { createServer, createServerContext, refuse } from 'tlacacoca'
+ *
+ * const context = await createServerContext({ certificates: [{ certFile: 'cert.pem', keyFile: 'key.pem' }] })
+ * await createServer(context, (connection) => refuse(connection, '41 not yet\r\n')).listen(1965)
+ */
 export class ServerContext {
   readonly #settings: ContextSettings
   readonly #attached = new Set<Server>()
