@@ -86,6 +86,8 @@ export class AccessControl implements Middleware, ConnectionGuard {
   readonly #time: SteadyTime
   readonly #denied: TemporaryRanges
   readonly #allowed: TemporaryRanges
+  /** Whether there has been a temporary entry. Most guards never have one. */
+  #hasTemporary = false
   #rules: CompiledRules
   /** How many replacements have been called for, and which of them the rules come from. */
   #called = 0
@@ -187,19 +189,23 @@ export class AccessControl implements Middleware, ConnectionGuard {
   }
 
   /** Deny lists, denied for a time, allow lists, allowed for a time: the first of these that holds the address. */
-  #deciderOf({ table, denyLists }: CompiledRules, address: ClientAddress): Decider {
-    const tag = table.tagAt(address)
+  #deciderOf(rules: CompiledRules, address: ClientAddress): Decider {
+    const tag = rules.table.tagAt(address)
+    if (this.#hasTemporary) return this.#deciderAmong(tag, rules, address)
+    return tag === 0 ? null : tag
+  }
+
+  #deciderAmong(tag: number, { denyLists }: CompiledRules, address: ClientAddress): Decider {
     if (tag !== 0 && tag <= denyLists) return tag
-    const denied = this.#denied.isEmpty ? null : this.#denied.find(address, this.#time.now())
-    if (denied !== null) return denied
-    if (tag !== 0 || this.#allowed.isEmpty) return tag === 0 ? null : tag
-    return this.#allowed.find(address, this.#time.now())
+    const now = this.#time.now()
+    return this.#denied.find(address, now) ?? (tag === 0 ? this.#allowed.find(address, now) : tag)
   }
 
   #addFor(ranges: TemporaryRanges, range: string, seconds: number): void {
     requirePositive('seconds', seconds)
     const now = this.#time.now()
     ranges.add(parseAddressRange(range), now + seconds * 1000, now)
+    this.#hasTemporary = true
   }
 
   #secondsUntil(until: number): number {
@@ -283,8 +289,19 @@ const BY_DEFAULT: AccessExplanation = Object.freeze({
   secondsLeft: null,
 })
 
-/** A decision that knows which rule it comes from, and puts it into words only for those who ask. */
-class ByRange {
+/** Which rule a decision comes from, in words. */
+function ruleText(rules: CompiledRules, address: ClientAddress, decider: number | TemporaryRange): string {
+  const kind = allows(rules, decider) ? 'allowList' : 'denyList'
+  const { list, range } = ruleOf(rules, address, decider)
+  const temporary = typeof decider === 'number' ? '' : ' (temporary)'
+  return `${kind}${list === null ? '' : ` ${list}`}${temporary}: ${range}`
+}
+
+// Decisions that know which rule they come from, and put it into words only for those who ask. They share no base class:
+// making one would take twice as long, and they are made for every connection that a list decides about.
+
+class AllowedByRange implements Allowed {
+  readonly allowed = true
   readonly #rules: CompiledRules
   readonly #address: ClientAddress
   readonly #decider: number | TemporaryRange
@@ -296,26 +313,41 @@ class ByRange {
   }
 
   get rule(): string {
-    const kind = allows(this.#rules, this.#decider) ? 'allowList' : 'denyList'
-    const { list, range } = ruleOf(this.#rules, this.#address, this.#decider)
-    const temporary = typeof this.#decider === 'number' ? '' : ' (temporary)'
-    return `${kind}${list === null ? '' : ` ${list}`}${temporary}: ${range}`
+    return ruleText(this.#rules, this.#address, this.#decider)
   }
 }
 
-class AllowedByRange extends ByRange implements Allowed {
-  readonly allowed = true
-}
-
-class DeniedByRange extends ByRange implements Denied {
+class DeniedByRange implements Denied {
   readonly allowed = false
   readonly denialReason = 'access_denied'
+  readonly #rules: CompiledRules
+  readonly #address: ClientAddress
+  readonly #decider: number | TemporaryRange
+
+  constructor(rules: CompiledRules, address: ClientAddress, decider: number | TemporaryRange) {
+    this.#rules = rules
+    this.#address = address
+    this.#decider = decider
+  }
+
+  get rule(): string {
+    return ruleText(this.#rules, this.#address, this.#decider)
+  }
 }
 
-class RefusedByRange extends ByRange implements ConnectionDecision {
+class RefusedByRange implements ConnectionDecision {
   readonly accept = false
+  readonly #rules: CompiledRules
+  readonly #address: ClientAddress
+  readonly #decider: number | TemporaryRange
+
+  constructor(rules: CompiledRules, address: ClientAddress, decider: number | TemporaryRange) {
+    this.#rules = rules
+    this.#address = address
+    this.#decider = decider
+  }
 
   get detail(): string {
-    return this.rule
+    return ruleText(this.#rules, this.#address, this.#decider)
   }
 }

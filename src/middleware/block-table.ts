@@ -67,11 +67,9 @@ export class BlockTable {
       if ((starts[middle] as number) <= word) low = middle
       else high = middle - 1
     }
+    // As many first bits as the address and the block have in common must be the prefix at least.
     const lengths = this.#lengths
-    while (
-      low >= 0 &&
-      ((word ^ (starts[low] as number)) & (PREFIX_MASKS[(lengths[low] as number) * 4] as number)) !== 0
-    ) {
+    while (low >= 0 && Math.clz32(word ^ (starts[low] as number)) < (lengths[low] as number)) {
       low = this.#around === null ? -1 : (this.#around[low] as number)
     }
     return low

@@ -3,6 +3,7 @@
 
 import { pathToFileURL } from 'node:url'
 import { Contender, operationsOf, type Pair, type PairSource } from './measure.ts'
+import type { Profile } from './profile.ts'
 
 /** What it can be told. */
 export interface Orders {
@@ -10,6 +11,7 @@ export interface Orders {
   answers(): Promise<unknown[]>
   countFor(roundMs: number): Promise<number>
   time(count: number): Promise<number>
+  profile(count: number): Promise<Profile>
   close(): Promise<void>
 }
 
@@ -48,6 +50,7 @@ const orders: Orders = {
   answers: () => made().answers(),
   countFor: (roundMs) => made().countFor(roundMs),
   time: (count) => made().time(count),
+  profile: (count) => made().profile(count),
   async close() {
     await pair?.close?.()
   },

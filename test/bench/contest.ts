@@ -7,11 +7,14 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import { bundled, workerEnvironment } from './bundle.ts'
-import type { Orders, Reply } from './contender.ts'
+import type { Made, Orders, Reply } from './contender.ts'
 import { Contender, inTurn, type Length, operationsOf, type PairSource, type Result, resultsOf } from './measure.ts'
+import type { PairProfile, Profile } from './profile.ts'
 
 export interface Contest {
   measure(source: PairSource, length: Length): Promise<Result[]>
+  /** What the floor and ours spend for one operation, part by part. */
+  profile(source: PairSource, length: Length): Promise<PairProfile>
   close(): void
 }
 
@@ -21,39 +24,69 @@ export async function openContest(file: string): Promise<Contest> {
   const { folder, close } = await bundled({ pairs: file, contender })
   const program = join(folder, 'contender.mjs')
   const pairs = join(folder, 'pairs.mjs')
-  return {
-    async measure(source, length) {
-      const prepared = (await source.prepare?.()) ?? { given: '', close() {} }
-      const running: Runner[] = []
-      try {
-        const start = async (name: string) => {
-          const runner = new Runner(name, [program, pairs])
-          running.push(runner)
-          return runner.ask('make', source.name, prepared.given, name)
-        }
-        const made = await start('floor')
-        for (const name of made.contenders) if (name !== 'floor') await start(name)
-        if (made.compared) await compare(source.name, running)
-        const counts = new Map<Runner, number>()
-        for (const runner of running) counts.set(runner, await runner.ask('countFor', length.roundMs))
-        const rounds: Map<string, number>[] = []
-        for (let round = 0; round < length.rounds; round++) {
-          const times = new Map(made.contenders.map((name) => [name, Number.NaN]))
-          for (const runner of inTurn(running, round)) {
-            times.set(runner.name, await runner.ask('time', counts.get(runner) ?? 1))
-          }
-          rounds.push(times)
-        }
-        for (const runner of running) await runner.ask('close')
-        return resultsOf(source.name, made, rounds)
-      } finally {
-        for (const runner of running) runner.stop()
-        await prepared.close()
+  /** Starts a process for each contender, or for those that are wanted, and ends them when `use` is done with them. */
+  const during = async <T>(
+    source: PairSource,
+    isWanted: (name: string) => boolean,
+    use: (running: readonly Runner[], made: Made) => Promise<T>,
+  ): Promise<T> => {
+    const prepared = (await source.prepare?.()) ?? { given: '', close() {} }
+    const running: Runner[] = []
+    try {
+      const start = async (name: string) => {
+        const runner = new Runner(name, [program, pairs])
+        running.push(runner)
+        return runner.ask('make', source.name, prepared.given, name)
       }
-    },
+      const made = await start('floor')
+      for (const name of made.contenders) if (name !== 'floor' && isWanted(name)) await start(name)
+      const used = await use(running, made)
+      for (const runner of running) await runner.ask('close')
+      return used
+    } finally {
+      for (const runner of running) runner.stop()
+      await prepared.close()
+    }
+  }
+  return {
+    measure: (source, length) =>
+      during(
+        source,
+        () => true,
+        async (running, made) => {
+          if (made.compared) await compare(source.name, running)
+          const counts = new Map<Runner, number>()
+          for (const runner of running) counts.set(runner, await runner.ask('countFor', length.roundMs))
+          const rounds: Map<string, number>[] = []
+          for (let round = 0; round < length.rounds; round++) {
+            const times = new Map(made.contenders.map((name) => [name, Number.NaN]))
+            for (const runner of inTurn(running, round)) {
+              times.set(runner.name, await runner.ask('time', counts.get(runner) ?? 1))
+            }
+            rounds.push(times)
+          }
+          return resultsOf(source.name, made, rounds)
+        },
+      ),
+    profile: (source, length) =>
+      during(
+        source,
+        (name) => name === 'ours',
+        async (running) => {
+          const profiles: Record<string, Profile> = {}
+          for (const runner of running) {
+            const count = await runner.ask('countFor', length.roundMs)
+            profiles[runner.name] = await runner.ask('profile', count * PROFILED_ROUNDS)
+          }
+          return { floor: profiles.floor ?? {}, ours: profiles.ours ?? {} }
+        },
+      ),
     close,
   }
 }
+
+/** Enough samples for a part of one per cent. */
+const PROFILED_ROUNDS = 20
 
 /** The same within this process, for pairs whose contenders only direct other processes. */
 export async function measureHere(source: PairSource, length: Length): Promise<Result[]> {

@@ -1,6 +1,8 @@
 // What is measured, and the arithmetic of it. What counts is the median of the ratios within each round, as whatever
 // disturbs the machine then disturbs all contenders; absolute times are shown for scale. `contest.ts` runs the rounds.
 
+import { type Profile, perOperation, startProfile } from './profile.ts'
+
 /** Does one operation and gives its answer. As a method, so that pairs over all kinds of inputs can be in one list. */
 type Bivariant<Input> = { run(input: Input): unknown }
 export type Operation<Input = unknown> = Bivariant<Input>['run']
@@ -60,6 +62,7 @@ export const QUICK: Length = { rounds: 3, roundMs: 10 }
 /** More inputs than this are not made at once, so that they stay in the processor's cache as a request would. */
 const BATCH = 8192
 const COMPARED = 64
+const WARM_UP_ROUNDS = 10
 
 /** One contender of a pair, as it is run. */
 export class Contender {
@@ -82,14 +85,19 @@ export class Contender {
     return answers
   }
 
-  /** How often to run so that a round takes its time. Running it meanwhile also warms it up. */
+  /**
+   * How often to run so that a round takes its time. Running it meanwhile also warms it up: for ten rounds, since what takes
+   * a millisecond and much code has hardly been optimised by then, and what takes a microsecond long before.
+   */
   async countFor(roundMs: number): Promise<number> {
     for (const input of this.#before()) await this.#run(input)
     let count = 1
+    let spentMs = 0
     for (;;) {
-      const total = (await this.time(count)) * count
-      if (total > roundMs * 1e6 || count >= 2 ** 22) return count
-      count *= total < (roundMs * 1e6) / 8 ? 4 : 2
+      const totalMs = ((await this.time(count)) * count) / 1e6
+      spentMs += totalMs
+      if (totalMs <= roundMs && count < 2 ** 22) count *= totalMs < roundMs / 8 ? 4 : 2
+      else if (spentMs >= WARM_UP_ROUNDS * roundMs) return count
     }
   }
 
@@ -99,13 +107,26 @@ export class Contender {
     for (let left = count; left > 0; left -= BATCH) {
       const inputs = this.#inputs(Math.min(BATCH, left))
       const start = process.hrtime.bigint()
-      for (const input of inputs) {
-        const answer = this.#run(input)
-        if (answer instanceof Promise) await answer
-      }
+      await this.#runEach(inputs)
       spent += process.hrtime.bigint() - start
     }
     return Number(spent) / count
+  }
+
+  /** What the parts of it spend for each run; inputs are made before that is looked at. */
+  async profile(count: number): Promise<Profile> {
+    const inputs = this.#inputs(Math.min(BATCH, count))
+    const passes = Math.ceil(count / inputs.length)
+    const stop = await startProfile()
+    for (let pass = 0; pass < passes; pass++) await this.#runEach(inputs)
+    return perOperation(await stop(), passes * inputs.length)
+  }
+
+  async #runEach(inputs: readonly unknown[]): Promise<void> {
+    for (const input of inputs) {
+      const answer = this.#run(input)
+      if (answer instanceof Promise) await answer
+    }
   }
 }
 

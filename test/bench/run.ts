@@ -6,6 +6,7 @@
 //   npm run bench -- all --json out.json       also writes the figures and the facts of the machine
 //   npm run bench -- all --markdown            prints a table for docs/explanation/performance.md
 //   npm run bench -- all --quick               few and short rounds, to see that it runs
+//   npm run bench -- authority --profile       prints instead where the floor and ours spend their time, module by module
 //   npm run bench -- tofu-files --million      lets smol-toml have a million hosts too, which takes minutes and 3 GB
 //
 // Contenders are in processes of their own (contest.ts). Groups that start their processes themselves take no second word:
@@ -19,7 +20,9 @@ import { parseArgs } from 'node:util'
 import { isPinned, measureHere, openContest } from './contest.ts'
 import { FULL, type PairSource, QUICK, type Result } from './measure.ts'
 import { tlsSources } from './pairs/tls-duplex.ts'
+import { tlsRequestsProfile } from './pairs/tls-requests.ts'
 import { machineFacts, markdown, table } from './print.ts'
+import { profileTable } from './profile.ts'
 import { groups } from './sources.ts'
 import { streams } from './streams.ts'
 
@@ -29,6 +32,7 @@ const { values, positionals } = parseArgs({
     json: { type: 'string' },
     markdown: { type: 'boolean' },
     quick: { type: 'boolean' },
+    profile: { type: 'boolean' },
     million: { type: 'boolean' },
   },
 })
@@ -66,17 +70,29 @@ const show = (rows: Result[]): void => {
 const contest = await openContest(fileURLToPath(new URL('sources.ts', import.meta.url)))
 try {
   for (const [name, sources] of Object.entries(groups)) {
-    if (name.includes(wantedGroup)) await each(name, sources, (source) => contest.measure(source, length))
+    if (!name.includes(wantedGroup)) continue
+    await each(name, sources, async (source) => {
+      if (values.profile === true) console.log(`\n${profileTable(source.name, await contest.profile(source, length))}`)
+      else show(await contest.measure(source, length))
+    })
   }
 } finally {
   contest.close()
+}
+if (values.profile === true) {
+  if ('tls-requests'.includes(wantedGroup) && wantedPair === '') {
+    await attempt('tls-requests', async () => {
+      console.log(`\n${profileTable('a request with a client certificate', await tlsRequestsProfile(extent))}`)
+    })
+  }
+  process.exit()
 }
 
 if ('tls'.includes(wantedGroup)) {
   await attempt('tls', async () => {
     const { sources, close } = await tlsSources()
     try {
-      await each('tls', sources, (source) => measureHere(source, length))
+      await each('tls', sources, async (source) => show(await measureHere(source, length)))
     } finally {
       close()
     }
@@ -105,12 +121,12 @@ if (wantedPair !== '' && found === 0 && process.exitCode === undefined) {
 async function each(
   group: string,
   sources: readonly PairSource[],
-  run: (source: PairSource) => Promise<Result[]>,
+  run: (source: PairSource) => Promise<void>,
 ): Promise<void> {
   const wanted = sources.filter(({ name }) => name.includes(wantedPair))
   found += wanted.length
   passedOver.push(...sources.filter((source) => !wanted.includes(source)).map(({ name }) => name))
-  for (const source of wanted) await attempt(`${group}: ${source.name}`, async () => show(await run(source)))
+  for (const source of wanted) await attempt(`${group}: ${source.name}`, () => run(source))
 }
 
 /** A failure must not cost the figures of all that comes after it. */

@@ -66,7 +66,7 @@ it.each<[string, () => Promise<unknown>]>([
   ['a PEM twice', () => loadPrivateKey(pem + pem)],
   ['a label of its own', () => loadPrivateKey(pem.replaceAll('PRIVATE KEY', 'HUNTER PRIVATE KEY'))],
   ['DER that is cut off', () => loadPrivateKey(der.subarray(0, -3))],
-  ['DER that OpenSSL refuses', () => loadPrivateKey(Buffer.concat([der.subarray(0, -1), Buffer.from([1])]))],
+  ['DER that OpenSSL refuses', () => loadPrivateKey(der.with(-1, (der.at(-1) ?? 0) ^ 1))],
   ['decrypting with a wrong passphrase', async () => decryptPrivateKey(await encrypted, { passphrase: 'hunter2' })],
   [
     'a key of another certificate',

@@ -11,6 +11,7 @@ import tls from 'node:tls'
 import { createSecureServer, createServer, createServerContext } from 'tlacacoca/tls'
 import { peakMemory } from '../peak-memory.ts'
 import { loadPeer } from '../peers.ts'
+import { type Profile, startProfile } from '../profile.ts'
 import { obey } from '../worker.ts'
 
 export type Kind =
@@ -33,6 +34,8 @@ export interface Requests {
 
 const ANSWER = '20 text/gemini\r\nhello\n'
 
+let stopProfile: () => Promise<Profile> = () => Promise.reject(new Error('no profile is being taken'))
+
 /** Fingerprints that were taken, so that a server which asks for no certificate does not pass for a quick one. */
 let taken = 0
 
@@ -50,6 +53,10 @@ export const commands = {
     const { user, system } = process.cpuUsage()
     return { cpuNs: (user + system) * 1000, peak: peakMemory(), taken }
   },
+  async startProfile() {
+    stopProfile = await startProfile()
+  },
+  stopProfile: () => stopProfile(),
   async request({ port, count, atOnce }: Requests, identity: KeyPair): Promise<void> {
     const secureContext = tls.createSecureContext(identity)
     let left = count

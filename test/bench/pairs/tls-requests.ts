@@ -8,6 +8,7 @@ import { generateSelfSignedCertificate } from 'tlacacoca'
 import { bundled } from '../bundle.ts'
 import { PINNED } from '../contest.ts'
 import { inTurn, median, type Result } from '../measure.ts'
+import { type PairProfile, type Profile, perOperation } from '../profile.ts'
 import type { Extent } from '../streams.ts'
 import { startWorker, type Worker } from '../worker.ts'
 import type { Commands, KeyPair, Kind } from './tls-requests-worker.ts'
@@ -35,32 +36,8 @@ interface Server {
 }
 
 export async function* tlsRequests({ quick }: Extent): AsyncGenerator<Result[]> {
-  const source = fileURLToPath(new URL('tls-requests-worker.ts', import.meta.url))
-  const { folder, close } = await bundled({ worker: source })
-  const running: Worker<Commands>[] = []
-  const start = (prefix: readonly string[]): Worker<Commands> => {
-    const worker = startWorker<Commands>(join(folder, 'worker.mjs'), prefix)
-    running.push(worker)
-    return worker
-  }
+  const { servers, load, close } = await openServers(KINDS)
   try {
-    const site = keysOf(await generateSelfSignedCertificate({ hostname: 'localhost' }))
-    const me = keysOf(await generateSelfSignedCertificate({ usage: 'client', commonName: 'ana' }))
-    const client = start([])
-    const servers: Server[] = []
-    for (const kind of KINDS) {
-      const worker = start(PINNED)
-      const port = await worker.ask('serve', kind, site)
-      if (port !== null) servers.push({ kind, worker, port, cpuNs: [] })
-    }
-    const load = async ({ worker, port, kind }: Server, count: number): Promise<number> => {
-      const before = await worker.ask('usage')
-      await client.ask('request', { port, count, atOnce: AT_ONCE }, me)
-      const after = await worker.ask('usage')
-      const taken = after.taken - before.taken
-      if (taken !== count) throw new Error(`${kind}: ${taken} fingerprints of ${count} requests`)
-      return (after.cpuNs - before.cpuNs) / count
-    }
     for (const server of servers) await load(server, quick ? 50 : WARM_UP)
     for (let round = 0; round < (quick ? 2 : ROUNDS); round++) {
       for (const server of inTurn(servers, round)) server.cpuNs.push(await load(server, quick ? 50 : REQUESTS))
@@ -69,8 +46,66 @@ export async function* tlsRequests({ quick }: Extent): AsyncGenerator<Result[]> 
     yield table(servers, 'node:tls tuned')
     yield await memory(servers)
   } finally {
-    for (const worker of running) worker.stop()
     close()
+  }
+}
+
+/** Where tuned `node:tls` and `createServer` spend the processor time of a request. */
+export async function tlsRequestsProfile({ quick }: Extent): Promise<PairProfile> {
+  const { servers, load, close } = await openServers(['node:tls tuned', 'createServer'])
+  try {
+    const profiles: Profile[] = []
+    const count = quick ? 50 : REQUESTS * ROUNDS
+    for (const server of servers) {
+      await load(server, quick ? 50 : WARM_UP)
+      await server.worker.ask('startProfile')
+      await load(server, count)
+      profiles.push(perOperation(await server.worker.ask('stopProfile'), count))
+    }
+    const [floor = {}, ours = {}] = profiles
+    return { floor, ours }
+  } finally {
+    close()
+  }
+}
+
+/** Servers of these kinds that are listening, and a client that makes requests to one of them. */
+async function openServers(kinds: readonly Kind[]) {
+  const source = fileURLToPath(new URL('tls-requests-worker.ts', import.meta.url))
+  const { folder, close: removeBundle } = await bundled({ worker: source })
+  const running: Worker<Commands>[] = []
+  const start = (prefix: readonly string[]): Worker<Commands> => {
+    const worker = startWorker<Commands>(join(folder, 'worker.mjs'), prefix)
+    running.push(worker)
+    return worker
+  }
+  const close = (): void => {
+    for (const worker of running) worker.stop()
+    removeBundle()
+  }
+  try {
+    const site = keysOf(await generateSelfSignedCertificate({ hostname: 'localhost' }))
+    const me = keysOf(await generateSelfSignedCertificate({ usage: 'client', commonName: 'ana' }))
+    const client = start([])
+    const servers: Server[] = []
+    for (const kind of kinds) {
+      const worker = start(PINNED)
+      const port = await worker.ask('serve', kind, site)
+      if (port !== null) servers.push({ kind, worker, port, cpuNs: [] })
+    }
+    /** The processor time for each of so many requests. */
+    const load = async ({ worker, port, kind }: Server, count: number): Promise<number> => {
+      const before = await worker.ask('usage')
+      await client.ask('request', { port, count, atOnce: AT_ONCE }, me)
+      const after = await worker.ask('usage')
+      const taken = after.taken - before.taken
+      if (taken !== count) throw new Error(`${kind}: ${taken} fingerprints of ${count} requests`)
+      return (after.cpuNs - before.cpuNs) / count
+    }
+    return { servers, load, close }
+  } catch (error) {
+    close()
+    throw error
   }
 }
 
