@@ -1,5 +1,7 @@
 // What an import has met so far, to find what is listed twice: a host, or a fingerprint of a subject.
 
+import { randomFillSync } from 'node:crypto'
+
 /** Remembers the line on which something was met first, and answers with it at the next time. */
 export interface KnownPins {
   /** A host and its fingerprint, if that could be read. */
@@ -42,6 +44,8 @@ export class HashedKnownPins implements KnownPins {
   /** Pairs of words, open addressing with linear probing. A pair of zeros is a free place. */
   #slots = new Uint32Array(2 * 1024)
   #count = 0
+  /** Where the hash begins, so that nobody can write a file of which all hosts belong into one place. */
+  readonly #seed = randomFillSync(new Uint32Array(2))
   // The hash in the making. Two fields cost nothing; an object for each of a million hosts would.
   #high = 0
   #low = 0
@@ -68,8 +72,8 @@ export class HashedKnownPins implements KnownPins {
   }
 
   #begin(): void {
-    this.#high = 0x811c9dc5
-    this.#low = 0x9e3779b9
+    this.#high = this.#seed[0] as number
+    this.#low = this.#seed[1] as number
   }
 
   #mix(text: string): void {

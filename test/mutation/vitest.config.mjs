@@ -21,6 +21,7 @@ export default mergeConfig(
   {
     test: {
       include: [...tests],
+      maxWorkers: 1,
       setupFiles: ['test/mutation/setup.mjs'],
       sequence: { sequencer: InOrder },
       // Usually one worker for each mutant, not for each file; it ends with the run, so no mutant is left in it.
