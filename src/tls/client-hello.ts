@@ -6,7 +6,8 @@
 // read here, and the handshake begins with the right certificate alone.
 //
 // What is no well-formed ClientHello is left to OpenSSL, which says so by an alert. Two readers could still understand
-// one hello differently; the listener compares what OpenSSL read once the handshake is done.
+// one hello differently, and a client can put another name into its second one; so the listener compares what OpenSSL
+// read once the handshake is done.
 
 import { type Extensions, readExtension, splitExtensions, WireReader } from './sans-io/wire-reader.ts'
 

@@ -10,6 +10,7 @@
 import { Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
 import type { Peer } from '../certificate/peer.ts'
+import { BadTLSDataError } from '../errors.ts'
 import { drainAndDestroy, requireDrainLimits } from '../net/drain.ts'
 import { readServerName, type ServerName } from './certificate-set.ts'
 import { peerJudgedBy } from './peer-of.ts'
@@ -101,11 +102,7 @@ export class ServerHandshakes {
     if (known !== undefined) return known
     const server = createServer({ ...choice.options, handshakeTimeout: this.#timeoutMs })
     server.on('secureConnection', (stream: TLSSocket) => this.#finish(stream))
-    server.on('tlsClientError', (error, stream) => {
-      const handshake = this.#handshakeOf(stream)
-      if (handshake !== undefined) handshake.error ??= error
-      stream.destroy()
-    })
+    server.on('tlsClientError', (error, stream) => this.#fail(stream, error))
     this.#servers.set(choice, server)
     return server
   }
@@ -115,9 +112,10 @@ export class ServerHandshakes {
     stream.allowHalfOpen = true
     const handshake = this.#handshakeOf(stream)
     const sni = typeof stream.servername === 'string' && stream.servername !== '' ? stream.servername : null
-    // What we read before decided on the certificate, so OpenSSL must have read the same.
+    // What we read before decided on the certificate, so OpenSSL must have read the same. It goes by the second hello, if
+    // there are two, and does not mind another name in it.
     if (handshake === undefined || (this.#context.readsNames && handshake.sni !== sni)) {
-      stream.destroy()
+      this.#fail(stream, new BadTLSDataError('the server name of the client can be read in two ways'))
       return
     }
     const name = this.#context.readsNames ? handshake.name : readServerName(sni)
@@ -130,6 +128,12 @@ export class ServerHandshakes {
     })
   }
 
+  #fail(stream: TLSSocket, error: Error): void {
+    const handshake = this.#handshakeOf(stream)
+    if (handshake !== undefined) handshake.error ??= error
+    stream.destroy()
+  }
+
   /**
    * Node tells the socket of a TLS connection, and only by a name of its own the one below it. Without that name both ends
    * of the connection say the same, at the price of asking the system four times for each connection.
@@ -138,8 +142,7 @@ export class ServerHandshakes {
     const below: unknown = Reflect.get(stream, '_parent')
     if (below instanceof Socket) return this.#pending.get(below)
     const key = keyOf(stream)
-    for (const [socket, handshake] of this.#pending) if (keyOf(socket) === key) return handshake
-    return undefined
+    return [...this.#pending].find(([socket]) => keyOf(socket) === key)?.[1]
   }
 }
 

@@ -9,6 +9,7 @@ import { createServer, type ServerEvent, type ServerOptions } from '../../src/tl
 import { createServerContext, type ServerContextOptions } from '../../src/tls/server-context.ts'
 import { type ForgedCertificate, forgeCertificate } from '../support/forged-certificates.ts'
 import { closed, openssl, rawClient, visit } from '../support/tls-clients.ts'
+import { askTwice } from '../support/two-hellos.ts'
 
 const site = forgeCertificate({ hosts: ['example.org'], commonName: 'example.org' })
 const other = forgeCertificate({ hosts: ['example.net'], commonName: 'example.net' })
@@ -336,6 +337,29 @@ describe.each(KINDS)('%s', (_name, made) => {
       }
       expect(events).toHaveLength(10)
       for (const { reason } of events) expect(['closed', 'tls']).toContain(reason)
+    })
+
+    // The certificate is chosen by the first hello, and OpenSSL goes by the second one.
+    it.each([
+      { first: 'example.net', second: 'example.net', served: ['example.net'] },
+      { first: 'example.net', second: 'example.org', served: [] },
+      { first: null, second: 'example.net', served: [] },
+    ])('is served $served if it asks for $first and then for $second', async ({ first, second, served }) => {
+      const names: unknown[] = []
+      const events: ServerEvent[] = []
+      const { port } = await serve(
+        ({ stream, serverName }) => {
+          names.push(serverName)
+          stream.end()
+        },
+        { certificates: [sourceOf(site), sourceOf(other)], clientCertificates: 'none' },
+        { onEvent: (event) => events.push(event) },
+      )
+      await askTwice(port, [first, second])
+      expect(names).toEqual(served)
+      expect(events.map(({ reason, error }) => `${reason}: ${error?.message}`)).toEqual(
+        served.length > 0 ? [] : ['tls: the server name of the client can be read in two ways'],
+      )
     })
 
     it('costs its own connection only, when it resets at any moment', async () => {

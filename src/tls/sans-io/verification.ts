@@ -107,9 +107,9 @@ function verifyClient(
   protocol: TLSVersion,
 ): MaybePromise<Accepted> {
   const { servername } = proof.engine.tls
-  // What was read before decided on the certificate, so OpenSSL must have read the same.
+  // What was read before decided on the certificate, so OpenSSL must have read the same. It goes by the second hello, if
+  // there are two, and does not mind another name in it.
   const sni = typeof servername === 'string' && servername !== '' ? servername : null
-  /* v8 ignore next -- @preserve no hello is known that OpenSSL reads otherwise; this is for the day that one is */
   if (sni !== (proof.clientHello?.sni ?? null)) {
     throw badData('the server name of the client can be read in two ways', AlertCode.illegal_parameter)
   }
