@@ -297,6 +297,7 @@ export class Engine {
         // judge would otherwise be taken for a failure of the connection.
         this.peerChain()
       }
+      /* v8 ignore next -- @preserve what is fed is read before `feed` returns; this is for a Node where it is not */
       if (!this.#feeding) this.#settle(true)
     })
     tls.once('end', () => {
