@@ -23,7 +23,7 @@ export interface HandshakeOptions {
   readonly serverName: string | null
   readonly verify: PeerVerifier
   readonly deadline: Deadline
-  /** Is asked before the identity is sent in clear; throws to refuse. Null: that of the context. */
+  /** Is asked before the identity is sent in clear; throws to refuse. */
   readonly onIdentityInClear: ClientPlan['identityInClear']
 }
 
