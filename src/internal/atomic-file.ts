@@ -9,7 +9,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { constants, type Stats } from 'node:fs'
-import { type FileHandle, link, lstat, mkdir, open, rename, unlink } from 'node:fs/promises'
+import { link, lstat, mkdir, open, rename, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { FileError } from '../errors.ts'
 
@@ -56,7 +56,7 @@ export async function stageFile(path: string, contents: FileContents, mode: numb
       }
       await writing(path, () => handle.sync())
     } finally {
-      await handle.close()
+      await writing(path, () => handle.close())
     }
   } catch (error) {
     await removeQuietly(temporary)
@@ -187,14 +187,15 @@ async function statIfPresent(path: string): Promise<Stats | null> {
 
 // A rename lasts through a power cut only once its folder is on the disk. Not every system lets a folder be synced.
 async function syncFolder(path: string): Promise<void> {
-  let handle: FileHandle | undefined
   try {
-    handle = await open(path, constants.O_RDONLY)
-    await handle.sync()
+    const handle = await open(path, constants.O_RDONLY)
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
   } catch {
     // The file is complete and in place all the same.
-  } finally {
-    await handle?.close()
   }
 }
 

@@ -9,6 +9,8 @@ import { temporaryFolder } from '../support/temporary-folder.ts'
 
 /** Which renames fail, asked with the name that a file would get and how often it was asked for. */
 let failsRename: (to: string, time: number) => boolean
+/** Which files and folders fail when they are closed, asked with their path. */
+let failsClose: (path: string) => boolean
 /** As on FAT, and on some network file systems. */
 let hasLinks: boolean
 
@@ -23,6 +25,15 @@ vi.mock('node:fs/promises', async (original) => {
       times.set(to, time)
       return failsRename(basename(to), time) ? fail('EIO') : real.rename(from, to)
     },
+    open: async (path: string, ...rest: unknown[]) => {
+      const handle = await (real.open as (...args: unknown[]) => ReturnType<typeof real.open>)(path, ...rest)
+      const close = handle.close.bind(handle)
+      handle.close = async () => {
+        await close()
+        if (failsClose(path)) await fail('EIO')
+      }
+      return handle
+    },
     link: (from: string, to: string) => (hasLinks ? real.link(from, to) : fail('ENOTSUP')),
   }
 })
@@ -31,6 +42,7 @@ let folder: string
 beforeEach(async () => {
   folder = await temporaryFolder()
   failsRename = () => false
+  failsClose = () => false
   hasLinks = true
 })
 const names = async (): Promise<string[]> => (await readdir(folder)).sort()
@@ -77,6 +89,24 @@ it('puts the other former files back if one of them cannot be, and says where th
   expect(rest).toEqual([])
   expect(await textOf(former)).toBe('old 2')
   expect(String(failure)).toContain(join(folder, former))
+})
+
+it('calls a file unwritable that cannot be closed, as on a network drive that is full, and leaves nothing of it', async () => {
+  failsClose = (path) => path.endsWith('.tmp')
+  const written = writeFileAtomic(join(folder, 'file'), 'new', { mode: 0o600, overwrite: false })
+  await expect(written).rejects.toMatchObject({
+    code: 'ERR_TLACACOCA_FILE_UNWRITABLE',
+    path: join(folder, 'file'),
+    cause: { code: 'EIO' },
+  })
+  expect(await names()).toEqual([])
+})
+
+it('has written what is in place, though the folder could not be synced', async () => {
+  failsClose = (path) => path === folder
+  await replaceThree()
+  expect([await textOf('1'), await textOf('2'), await textOf('3')]).toEqual(['new 1', 'new 2', 'new 3'])
+  expect(await names()).toEqual(['1', '2', '3'])
 })
 
 it('removes quietly what is not there, and names an error without a code by its text', async () => {
