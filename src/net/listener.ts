@@ -45,6 +45,7 @@ export interface Listener extends AsyncDisposable {
 /** @internal Joins a server that is not listening yet with the tracker of its connections. */
 export function createListener(server: Server, tracker: ConnectionTracker): Listener {
   let closed = false
+  let opening = false
   server.on('error', (error) => {
     // The failure of `listen` is the caller's; what comes later (no file descriptor left, say) has no other reader.
     if (server.listening) tracker.report(error)
@@ -58,8 +59,12 @@ export function createListener(server: Server, tracker: ConnectionTracker): List
     async listen(port, host) {
       requireInteger('port', port, 0, 65535)
       if (closed) throw new ListenError('the server has been closed')
+      // While the name of the first host is looked up, Node would take both, and listen on one.
+      if (opening) throw new ListenError(`cannot listen on port ${port}: the server is about to listen already`)
+      opening = true
       await new Promise<void>((resolve, reject) => {
         const release = (): void => {
+          opening = false
           server.off('listening', onListening).off('close', onListening).off('error', onError)
         }
         // Closed in the meantime or not: the address tells.

@@ -1,3 +1,5 @@
+import { isThenable } from '../internal/thenable.ts'
+
 /**
  * Tells a listener, whatever it does then: if it throws, or is an async function that rejects, nobody is left to be
  * told, and neither may take a server down.
@@ -5,7 +7,7 @@
 export function tell<Args extends readonly unknown[]>(listener: (...args: Args) => unknown, ...args: Args): void {
   try {
     const returned = listener(...args)
-    if (returned instanceof Promise) returned.catch(() => {})
+    if (isThenable(returned)) returned.then(undefined, () => {})
   } catch {
     // As said above.
   }
