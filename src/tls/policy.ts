@@ -56,13 +56,18 @@ export function policyOptions(minVersion: TLSVersion = 'TLSv1.2'): PolicyOptions
   }
 }
 
+// With more, the hello would take two records. Only one that is whole may leave before the server is accepted, and servers
+// that read hellos have their limits too.
+const MAX_PROTOCOL_BYTES = 8192
+
 /**
- * Checks the names of application protocols (ALPN, RFC 7301 section 3.1: 1 to 255 bytes each).
+ * Checks the names of application protocols (ALPN, RFC 7301 section 3.1: 1 to 255 bytes each, and one for the length).
  *
- * @throws {TypeError | RangeError} If it is no list of strings, or a name is empty or too long.
+ * @throws {TypeError | RangeError} If it is no list of strings, a name is empty or too long, or all together are.
  */
 export function requireProtocols(name: string, value: unknown): asserts value is readonly string[] {
   if (!Array.isArray(value)) throw new TypeError(`"${name}" expected a list of strings, got ${show(value)}`)
+  let total = 0
   for (const [index, protocol] of value.entries()) {
     if (typeof protocol !== 'string') {
       throw new TypeError(`"${name}[${index}]" expected a string, got ${show(protocol)}`)
@@ -71,5 +76,9 @@ export function requireProtocols(name: string, value: unknown): asserts value is
     if (bytes < 1 || bytes > 255) {
       throw new RangeError(`"${name}[${index}]" expected 1 to 255 bytes, got ${bytes}`)
     }
+    total += 1 + bytes
+  }
+  if (total > MAX_PROTOCOL_BYTES) {
+    throw new RangeError(`"${name}" expected at most ${MAX_PROTOCOL_BYTES} bytes in all, got ${total}`)
   }
 }

@@ -146,6 +146,10 @@ describe('createClientContext', () => {
     { options: { minVersion: 'TLSv1.1' }, message: '"minVersion" expected one of' },
     { options: { alpn: 'gemini' }, message: '"alpn" expected a list' },
     { options: { alpn: [''] }, message: '"alpn[0]" expected 1 to 255 bytes' },
+    {
+      options: { alpn: Array(33).fill('x'.repeat(255)) },
+      message: '"alpn" expected at most 8192 bytes in all, got 8448',
+    },
     { options: { identity: 'me.pem' }, message: '"identity" expected an object' },
     { options: { identity: { cert: 'x' } }, message: '"identity.key" expected a string' },
     { options: { identity: { certFile: 'x', key: 'y' } }, message: '"identity" has no option "key"' },

@@ -198,6 +198,8 @@ const broken = saying('broken', () => {
 const unreachable = saying('unreachable', () => Promise.reject(locked))
 const truthy = saying('truthy', () => ({ accept: 1, ground: 'x' }))
 const bare = saying('bare', () => true)
+// A reason that cannot be made a text.
+const unreadable = saying('unreadable', async () => ({ accept: false, reason: Object.create(null) }))
 
 describe('anyOf', () => {
   it.each([
@@ -205,6 +207,7 @@ describe('anyOf', () => {
     { members: [no, yes], decision: 'yes: yes' },
     { members: [broken, yes], decision: 'yes: yes' },
     { members: [unreachable, yes], decision: 'yes: yes' },
+    { members: [unreadable, yes], decision: 'yes: yes' },
     { members: [no], decision: 'no: because' },
     { members: [no, broken, no], decision: 'no: because, verifier_failed, because' },
     { members: [broken], decision: 'no: verifier_failed' },

@@ -10,8 +10,9 @@ export type Acceptance = Extract<VerifierDecision, { accept: true }>
 export type Refusal = Extract<VerifierDecision, { accept: false }>
 
 /**
- * @internal Asks a verifier and never fails, now or, if the verifier takes its time, later. If it throws an error of this library, that error says best what happened (a
- * changed pin, a store that does not answer) and stays; anything else is a fault of the verifier.
+ * @internal Asks a verifier and never fails, now or, if the verifier takes its time, later. If it throws an error of this
+ * library, that error says best what happened (a changed pin, a store that does not answer) and stays; anything else is a
+ * fault of the verifier.
  */
 export function ask(verifier: PeerVerifier, candidate: PeerCandidate): VerifierDecision | Promise<VerifierDecision> {
   const read = (decision: unknown): VerifierDecision =>
@@ -23,7 +24,7 @@ export function ask(verifier: PeerVerifier, candidate: PeerCandidate): VerifierD
   }
   try {
     const decision = verifier.verify(candidate)
-    return isThenable(decision) ? Promise.resolve(decision).then(read, refuse) : read(decision)
+    return isThenable(decision) ? Promise.resolve(decision).then(read).catch(refuse) : read(decision)
   } catch (cause) {
     return refuse(cause)
   }

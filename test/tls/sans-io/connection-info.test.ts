@@ -167,6 +167,16 @@ describe.each(VERSIONS)('the facts of a connection by %s', (version) => {
     expect(wire.client.socket?.alpnProtocol).toBe(alpn ?? false)
   })
 
+  // The hello has to be one record: see hello-filter.ts.
+  it('agree on ALPN with as many protocols as there may be', async () => {
+    const alpn = Array.from({ length: 32 }, (_, n) => String(n).padStart(255, 'x'))
+    const wire = await openPair({
+      client: clientTls({ ...only(version), alpn }),
+      server: serverTls({ alpn: alpn.slice(-1) }),
+    })
+    expect(wire.client.connection.info?.alpn).toBe(alpn.at(-1))
+  })
+
   it('say nothing where no protocol is common to both, because there is no connection', async () => {
     const wire = againstNodeClient({
       server: serverTls({ ...only(version), alpn: ['a'] }),
