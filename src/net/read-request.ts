@@ -12,6 +12,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { Readable } from 'node:stream'
 import { requireInteger } from '../internal/arguments.ts'
+import { Backlog } from '../internal/backlog.ts'
 
 /** What came of the attempt to read a request. */
 export type RequestReading =
@@ -95,7 +96,7 @@ const LF = 10
 /** A line that grows until it is complete or cannot become one. */
 class RequestLine {
   readonly #maxBytes: number
-  readonly #chunks: Uint8Array[] = []
+  readonly #chunks = new Backlog()
   #length = 0
   #endsInCR = false
 
@@ -121,7 +122,7 @@ class RequestLine {
 
   #finish(rest: Uint8Array): RequestReading {
     // Cut to the length of the line: whether the CR came with it or later makes no difference.
-    const line = Buffer.concat(this.#chunks, this.#length)
+    const line = this.#chunks.join().subarray(0, this.#length)
     if (!isUtf8(line)) return { kind: 'bad_request' }
     return {
       kind: 'request',

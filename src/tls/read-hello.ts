@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { Backlog } from '../internal/backlog.ts'
 import { type HelloReading, readClientHello } from './client-hello.ts'
 
 /**
@@ -9,24 +10,18 @@ export function readHello(
   socket: Socket,
   done: (reading: Exclude<HelloReading, { kind: 'incomplete' }>) => void,
 ): void {
-  const chunks: Buffer[] = []
-  let have = 0
+  const backlog = new Backlog()
   let need = 1
   const onReadable = (): void => {
-    for (let chunk: Buffer | null = socket.read(); chunk !== null; chunk = socket.read()) {
-      chunks.push(chunk)
-      have += chunk.length
-    }
-    if (have < need) return
-    const bytes = Buffer.concat(chunks)
-    const reading = readClientHello(bytes)
+    for (let chunk: Buffer | null = socket.read(); chunk !== null; chunk = socket.read()) backlog.push(chunk)
+    if (backlog.bytes < need) return
+    const reading = readClientHello(backlog.join())
     if (reading.kind === 'incomplete') {
       need = reading.need
-      chunks.splice(0, chunks.length, bytes)
       return
     }
     socket.off('readable', onReadable).off('end', onEnd)
-    socket.unshift(bytes)
+    socket.unshift(backlog.join())
     done(reading)
   }
   // The client says nothing more, so there will be no handshake.

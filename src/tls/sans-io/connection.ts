@@ -47,10 +47,10 @@ import {
   TruncatedError,
 } from '../../errors.ts'
 import { requireInteger, requireString, show } from '../../internal/arguments.ts'
+import { Backlog } from '../../internal/backlog.ts'
 import { LatePromise } from '../../internal/late-promise.ts'
 import { AlertCode, alertName, resolveAlertLevel } from '../alert.ts'
 import { type ClientHelloInfo, readClientHello } from '../client-hello.ts'
-import { Backlog } from './backlog.ts'
 import { type ConnectionInfo, connectionInfo } from './connection-info.ts'
 import { type CloseReason, type ConnectionSink, type ConnectionState, NOWHERE } from './connection-sink.ts'
 import { Deadlines } from './deadlines.ts'
