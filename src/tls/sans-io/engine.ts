@@ -17,6 +17,7 @@
 
 import { connect as connectTls, type SecureContext, TLSSocket } from 'node:tls'
 import type { Certificate } from '../../certificate/certificate.ts'
+import { Backlog } from '../../internal/backlog.ts'
 import { AlertCode, receivedAlert } from '../alert.ts'
 import { peerChain } from '../peer-of.ts'
 import { type CertificateRequestInfo, certificateRequestIn12, certificateRequestIn13 } from './certificate-request.ts'
@@ -74,7 +75,7 @@ export class Engine {
   readonly #tap = new ServerHelloTap()
   readonly #filter: HelloFilter | null
   /** What a server has sent until it was proven, and the secret of TLS 1.3 that opens it: see `certificateRequest`. */
-  #serverFlight: Uint8Array[] = []
+  readonly #serverFlight = new Backlog()
   #serverSecret: Buffer | null = null
   #gate: 'filtering' | 'open' | 'holding' | 'closed'
   #held: Buffer[] = []
@@ -144,7 +145,7 @@ export class Engine {
 
   /** What a proven server wants of a client certificate, or null if it wants none. Only with `recordsServerFlight`. */
   certificateRequest(): CertificateRequestInfo | null {
-    const flight = Buffer.concat(this.#serverFlight)
+    const flight = this.#serverFlight.join()
     if (this.serverHello?.version === 'TLSv1.2') return certificateRequestIn12(flight)
     if (this.serverHello === null || this.#serverSecret === null) return null
     return certificateRequestIn13(openServerHandshake13(flight, this.#serverSecret, this.serverHello.cipherSuite))
@@ -499,7 +500,7 @@ export class Engine {
   }
 
   #forgetFlight(): void {
-    this.#serverFlight = []
+    this.#serverFlight.take()
     erase(this.#serverSecret)
     this.#serverSecret = null
   }
