@@ -7,8 +7,10 @@ const ADDRESSES =
 const ADDRESS_ENDS = ['ipaddress', 'ipaddr']
 
 const SECRETS = 'key pwd pfx pkcs12'
-const SECRET_ENDS = ['token', 'passwd', 'cookie', 'cookies', 'keypem']
 const SECRET_PARTS = ['password', 'passphrase', 'secret', 'privatekey', 'apikey', 'authorization', 'credential']
+// Whoever has one of these, which the registry of identities gives out, is let in as somebody.
+const CODES = ['linkcode', 'linkcodes', 'recoverycode', 'recoverycodes']
+const SECRET_ENDS = ['token', 'passwd', 'cookie', 'cookies', 'keypem', ...CODES]
 
 // What holds a request, or a part of it, even where the text does not look like a URL.
 const REQUESTS = 'url uri path target line request requestline requesturl referer'

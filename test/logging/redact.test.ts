@@ -241,6 +241,8 @@ describe('the name of a field', () => {
     'credentials',
     'pfx',
     'keyPem',
+    'linkCode',
+    'new_recovery_codes',
   ])('keeps a secret: %s', (name) => {
     for (const value of ['sesame', 12345, ['sesame'], { a: 'sesame' }, Buffer.from('sesame')]) {
       expect(logged({ [name]: value })).toEqual({ [name]: '[secret]' })
@@ -248,9 +250,12 @@ describe('the name of a field', () => {
     expect(logged({ [name]: null })).toEqual({ [name]: null })
   })
 
-  it.each(['tokens', 'publicKey', 'keyType', 'monkey', 'fingerprint', 'passed', 'pin'])('is no secret: %s', (name) => {
-    expect(logged({ [name]: 'shown' })).toEqual({ [name]: 'shown' })
-  })
+  it.each(['tokens', 'publicKey', 'keyType', 'monkey', 'fingerprint', 'passed', 'pin', 'code', 'linkCodeKind'])(
+    'is no secret: %s',
+    (name) => {
+      expect(logged({ [name]: 'shown' })).toEqual({ [name]: 'shown' })
+    },
+  )
 
   it.each(['clientIpAddress', 'source_ip_address', 'userIp', 'peername', 'CF-Connecting-IP', 'remote_host'])(
     'is that of an address: %s',
