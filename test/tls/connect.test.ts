@@ -555,6 +555,14 @@ describe('connect gives up', () => {
     expect(candidates[0]?.signal.aborted).toBe(true)
   })
 
+  it('when a verifier takes too long that answers with a promise of another make', async () => {
+    const server = await testServer()
+    // biome-ignore lint/suspicious/noThenProperty: this is what makes it one
+    const { verify } = asked(() => ({ then: () => {} }) as unknown as Promise<VerifierDecision>)
+    const attempt = connect({ endpoint: here(server.port), verify, timeoutMs: 60_000, verifyTimeoutMs: 20 })
+    await expect(attempt).rejects.toMatchObject({ message: expect.stringContaining('by the verifier within 20 ms') })
+  })
+
   it('but not because of the time that the verifier takes', async () => {
     const server = await testServer()
     const { verify } = asked(async () => {

@@ -6,14 +6,14 @@ import { isThenable } from '../../internal/thenable.ts'
 export type MaybePromise<Value> = Value | Promise<Value>
 
 /**
- * Goes on with a value, now or later. What `next` throws is thrown, or rejects. (Not called `then`: a module that exports
- * that cannot be imported with `import()`.)
+ * Goes on with a value, now or later, by a promise of another make too. What `next` throws is thrown, or rejects. (Not
+ * called `then`: a module that exports that cannot be imported with `import()`.)
  */
 export function andThen<Value, Result>(
   value: MaybePromise<Value>,
   next: (value: Value) => MaybePromise<Result>,
 ): MaybePromise<Result> {
-  return value instanceof Promise ? value.then(next) : next(value)
+  return isThenable(value) ? Promise.resolve<Value>(value as PromiseLike<Value>).then(next) : next(value as Value)
 }
 
 /**
