@@ -5,6 +5,7 @@ import { Peer } from '../../certificate/peer.ts'
 import { CertificateError, IdentityError } from '../../errors.ts'
 import { requireFunction, requireOptions, requireString, show } from '../../internal/arguments.ts'
 import { type Clock, systemClock } from '../../internal/clock.ts'
+import { isThenable } from '../../internal/thenable.ts'
 import { Endpoint, parseEndpoint } from '../../names/endpoint.ts'
 import { makeCode } from './code.ts'
 import type { CertificateMarks, IdentityStore, NewCredential } from './identity-store.ts'
@@ -153,7 +154,8 @@ export class RegistryContext {
     const lost = (error: unknown): void => this.emit({ kind: 'write_lost', error })
     try {
       const written = write()
-      if (written instanceof Promise) written.catch(lost)
+      // A promise of any make: one that nobody waits for, and that fails, would end the process.
+      if (isThenable(written)) written.then(undefined, lost)
     } catch (error) {
       lost(error)
     }

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { StoreError } from '../../../src/errors.ts'
 import type { IdentityStore } from '../../../src/identity/registry/identity-store.ts'
@@ -174,13 +175,16 @@ describe('what a request costs', () => {
 describe('a store that fails', () => {
   const failure = new StoreError('ERR_TLACACOCA_STORE_FAILED', 'the store is on fire')
 
-  function failing(method: keyof IdentityStore, how: 'throws' | 'rejects', store: IdentityStore): IdentityStore {
+  type Failing = 'throws' | 'rejects' | 'rejects by a promise of another realm'
+  const rejectElsewhere = runInNewContext('(error) => Promise.reject(error)')
+
+  function failing(method: keyof IdentityStore, how: Failing, store: IdentityStore): IdentityStore {
     return new Proxy(store, {
       get(target, name) {
         if (name === method) {
           return () => {
             if (how === 'throws') throw failure
-            return Promise.reject(failure)
+            return how === 'rejects' ? Promise.reject(failure) : rejectElsewhere(failure)
           }
         }
         const value: unknown = Reflect.get(target, name)
@@ -189,7 +193,7 @@ describe('a store that fails', () => {
     })
   }
 
-  describe.each(['throws', 'rejects'] as const)('(it %s)', (how) => {
+  describe.each(['throws', 'rejects', 'rejects by a promise of another realm'] as const)('(it %s)', (how) => {
     it.each(['find', 'settle'] as const)('in %s lets nobody in, and calls nobody a stranger', async (method) => {
       const { store, ana } = await withAna()
       const { registry } = openRegistry({}, failing(method, how, store))
