@@ -4,10 +4,11 @@
 // in a header. What is left is a path that means something else than it says, and clients that are slow to go.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { Peer } from '../../certificate/peer.ts'
 import { requireFunction, requireInteger, requireOptions } from '../../internal/arguments.ts'
+import { IdleClock } from '../../net/idle-clock.ts'
 import { UNIX_SOCKET } from './client-address.ts'
 import { FAILED } from './failure.ts'
 import type { AuthorityHandler } from './handler.ts'
@@ -21,7 +22,7 @@ export interface NodeListenerOptions {
    * nobody shows one.
    */
   readonly peerOf?: (socket: TLSSocket) => Peer | null
-  /** After how many milliseconds a client that does not read its answer is cut off. Default 60,000. */
+  /** After how many milliseconds without a byte a client that does not read its answer is cut off. Default 60,000. */
   readonly idleTimeoutMs?: number
 }
 
@@ -67,7 +68,7 @@ export function nodeListener(handler: AuthorityHandler, options: NodeListenerOpt
     answer(message, handler, peerOf)
       .catch(() => refused(FAILED).response)
       .then((made) => {
-        response.setTimeout(idleTimeoutMs, () => response.destroy())
+        endIfIdle(response, idleTimeoutMs)
         return send(made, message, response)
       })
       .catch(() => response.destroy())
@@ -114,6 +115,24 @@ function readUrl(target: string): URL | null {
 /** A Unix socket has no address at either end. One of TCP has its own even if the other end has just gone. */
 function socketAddress(socket: Socket): string | undefined {
   return socket.remoteAddress ?? (socket.localAddress === undefined ? UNIX_SOCKET : undefined)
+}
+
+/** From when it is this answer's turn: one to a request that was sent ahead waits for those before it. */
+function endIfIdle(response: ServerResponse, idleMs: number): void {
+  const clock = new IdleClock(idleMs, () => response.destroy())
+  const watch = (socket: Socket): void => {
+    const wire = belowTls(socket)
+    response.once('close', () => clock.forget(wire))
+    clock.watch(wire)
+  }
+  if (response.socket === null) response.once('socket', watch)
+  else if (!response.destroyed) watch(response.socket)
+}
+
+/** What TLS writes moves in the socket below it, of which Node tells by no public name. */
+function belowTls(socket: Socket): Socket {
+  const below: unknown = Reflect.get(socket, '_parent')
+  return below instanceof Socket ? below : socket
 }
 
 async function send(made: Response, message: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -1,11 +1,15 @@
 import { once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { Worker } from 'node:worker_threads'
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { AuthorityHandler, AuthorityRequestContext } from '../../../src/authority/http/handler.ts'
 import { nodeListener } from '../../../src/authority/http/node-listener.ts'
 import { deferred } from '../../../src/internal/deferred.ts'
-import { ask, onPort, onUnixSocket, parseAnswer, raw } from './sockets.ts'
+import { testCertificate } from '../../support/certificates.ts'
+import { afterTest, ask, onPort, onUnixSocket, parseAnswer, raw } from './sockets.ts'
 
 interface Seen {
   readonly method: string
@@ -45,6 +49,11 @@ const RESETTING_CLIENT = `
     })
   })
 `
+
+/** Looks every few milliseconds until something is so. */
+async function until(isSo: () => boolean, everyMs = 5): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, everyMs))
+}
 
 /** `once` would reject at the reset that many of these clients get. */
 const closed = (socket: Socket): Promise<void> => new Promise((resolve) => socket.once('close', () => resolve()))
@@ -254,6 +263,108 @@ describe('nodeListener', () => {
     })
     await closed(socket)
     expect(received).toBeLessThan(length)
+  })
+
+  describe.each([['HTTP'], ['HTTPS']] as const)('with %s', (scheme) => {
+    const IDLE_MS = 60_000
+    const LENGTH = 40_000_000
+
+    beforeEach(() => {
+      vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    })
+    afterEach(() => {
+      vi.useRealTimers()
+    })
+
+    /** A client that has asked for a long answer, and reads of it what it is told to. */
+    async function slowReader() {
+      const answers: ServerResponse[] = []
+      const listener = nodeListener(async () => new Response(new Uint8Array(LENGTH)), { idleTimeoutMs: IDLE_MS })
+      const site = await testCertificate()
+      const server = scheme === 'HTTP' ? createServer() : createTlsServer({ cert: site.certPem, key: site.keyPem })
+      const wires: Socket[] = []
+      server.on('connection', (socket: Socket) => wires.push(socket))
+      const place = await onPort((message, response) => {
+        answers.push(response)
+        listener(message, response)
+      }, server)
+      const options = { ...place, rejectUnauthorized: false }
+      const socket: Socket = scheme === 'HTTP' ? connect(place) : connectTls(options)
+      afterTest(() => socket.destroy())
+      let received = 0
+      socket
+        .on('error', () => {})
+        .on('data', (chunk: Uint8Array) => {
+          received += chunk.length
+        })
+      socket.write('GET /crl HTTP/1.1\r\nHost: ca\r\n\r\n')
+      socket.pause()
+      const waiting = (): unknown => Reflect.get(Reflect.get(wires[0] ?? {}, '_handle') ?? {}, 'writeQueueSize')
+      return {
+        answers,
+        /** Reads up to so many bytes in all. */
+        async readTo(bytes: number) {
+          socket.resume()
+          await until(() => received >= bytes)
+          socket.pause()
+        },
+        /** Waits until the system takes no more. */
+        async stalled() {
+          let before: unknown = null
+          await until(() => {
+            const now = waiting()
+            const isSame = typeof now === 'number' && now > 0 && now === before
+            before = now
+            return isSame
+          }, 50)
+        },
+      }
+    }
+
+    it('cuts off a client that never reads when the time is up, and not later', async () => {
+      const { answers, stalled } = await slowReader()
+      await stalled()
+      vi.advanceTimersByTime(IDLE_MS - 1)
+      expect(answers.map(({ destroyed }) => destroyed)).toEqual([false])
+      vi.advanceTimersByTime(IDLE_MS / 8)
+      expect(answers.map(({ destroyed }) => destroyed)).toEqual([true])
+      await until(() => vi.getTimerCount() === 0)
+    })
+
+    it('lets a client take as long as it likes for an answer of which it reads some now and then', async () => {
+      const { answers, stalled, readTo } = await slowReader()
+      for (const bytes of [8_000_000, 16_000_000, 24_000_000]) {
+        await stalled()
+        vi.advanceTimersByTime(IDLE_MS - 1)
+        await readTo(bytes)
+      }
+      expect(answers.map(({ destroyed }) => destroyed)).toEqual([false])
+      await readTo(LENGTH)
+      await until(() => answers[0]?.writableFinished === true && vi.getTimerCount() === 0)
+    })
+  })
+
+  it('does not count the time that an answer waits for the one before it', async () => {
+    const { promise: first, resolve } = deferred<void>()
+    const { promise: second, resolve: done } = deferred<void>()
+    const handler: AuthorityHandler = async (request) => {
+      if (request.url.endsWith('/slow')) await first
+      else done()
+      return new Response('yes')
+    }
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    try {
+      const place = await onPort(nodeListener(handler, { idleTimeoutMs: 1000 }))
+      const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: ca\r\n`
+      const answers = raw(place, `${get('/slow')}\r\n${get('/fast')}Connection: close\r\n\r\n`)
+      await second
+      await new Promise((done) => setTimeout(done, 20))
+      vi.advanceTimersByTime(10_000)
+      resolve()
+      expect((await answers).split(/(?=HTTP\/1\.1 )/).map((each) => parseAnswer(each).status)).toEqual([200, 200])
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   it('answers 500 when the handler breaks its promise, and says nothing of why', async () => {
