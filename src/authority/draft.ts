@@ -134,15 +134,17 @@ function takenAlternatives({ profile, request }: DraftParts): AlternativeNames {
 }
 
 function endOf({ profile, issuer, now, validity }: DraftParts): Date {
-  const duration = attempt('validity', () => parseDuration(validity ?? profile.validity.default, 'validity'))
-  const wanted = duration.from(now)
-  const bound = (duration: Duration): Date => parseDuration(duration).from(now)
-  if (wanted > bound(profile.validity.max) || wanted < bound(profile.validity.min)) {
-    const { min, max } = profile.validity
-    throw policy('notAfter', `"${profile.name}" signs for ${min} to ${max}, not for ${validity}`)
+  const { min, max, default: usual } = profile.validity
+  const endAfter = (duration: Duration): number =>
+    attempt('validity', () => parseDuration(duration, 'validity').from(now)).getTime()
+  const [least, most] = [endAfter(min), endAfter(max)]
+  // A year is not always as many days as when the profile was defined, and nobody has asked for more than it allows.
+  const wanted = validity === undefined ? Math.min(Math.max(endAfter(usual), least), most) : endAfter(validity)
+  if (wanted > most || wanted < least) {
+    throw policy('notAfter', `"${profile.name}" signs for ${min} to ${max}, not for ${validity ?? usual}`)
   }
   // Nothing outlives its issuer. RFC 5280 section 4.1.2.5: the last second belongs to the certificate.
-  return wholeSecond(Math.min(wanted.getTime(), issuer.notAfter.getTime()))
+  return wholeSecond(Math.min(wanted, issuer.notAfter.getTime()))
 }
 
 /**
@@ -198,17 +200,25 @@ export function checkDraft(
     subjectAltNames: alternatives,
     notBefore,
     notAfter,
-    keyUsage: within('keyUsage', draft.keyUsage, profile.keyUsage, profile),
+    keyUsage: within('keyUsage', listOf('keyUsage', draft.keyUsage), profile.keyUsage, profile),
     extendedKeyUsage: within(
       'extendedKeyUsage',
-      attempt('extendedKeyUsage', () => draft.extendedKeyUsage.map(purposeIdentifier)),
+      attempt('extendedKeyUsage', () => listOf('extendedKeyUsage', draft.extendedKeyUsage).map(purposeIdentifier)),
       profile.extendedKeyUsage,
       profile,
     ),
-    crlUrls: urlsOf('crlUrls', draft.crlUrls),
-    issuerUrls: urlsOf('issuerUrls', draft.issuerUrls),
-    extensions: draft.extensions.map((each) => checkExtension(each, profile)),
+    crlUrls: urlsOf('crlUrls', listOf('crlUrls', draft.crlUrls)),
+    issuerUrls: urlsOf('issuerUrls', listOf('issuerUrls', draft.issuerUrls)),
+    extensions: checkExtensions(listOf('extensions', draft.extensions), profile),
   }
+}
+
+/** A hook may have put anything in the place of a list. */
+function listOf<T>(field: string, list: readonly T[]): readonly T[] {
+  return attempt(field, () => {
+    requireList(field, list)
+    return [...list]
+  })
 }
 
 /** A common name that looks like a host is read as one by old programs, so a server's must be among the others. */
@@ -277,7 +287,18 @@ function checkDates(
   return [begin, end]
 }
 
-function checkExtension({ oid, critical, value }: CertificateExtension, profile: ReadProfile): CertificateExtension {
+function checkExtensions(list: readonly CertificateExtension[], profile: ReadProfile): CertificateExtension[] {
+  const extensions = list.map((each) => checkExtension(each, profile))
+  // RFC 5280 section 4.2.
+  const identifiers = extensions.map(({ oid }) => oid)
+  const twice = identifiers.find((oid, index) => identifiers.indexOf(oid) !== index)
+  if (twice !== undefined) throw policy('extensions', `the extension ${show(twice)} is there twice`)
+  return extensions
+}
+
+function checkExtension(extension: CertificateExtension, profile: ReadProfile): CertificateExtension {
+  attempt('extensions', () => requireOptions('extension', extension, ['oid', 'critical', 'value']))
+  const { oid, critical, value } = extension
   if (!profile.extraExtensions.has(oid)) {
     const advice = 'name it in "extraExtensions" of the profile'
     throw policy('extensions', `"${profile.name}" does not allow the extension ${show(oid)}; ${advice}`)
@@ -304,7 +325,7 @@ function urlsOf(field: string, urls: readonly string[]): readonly string[] {
       typeof url === 'string' && url.length <= 2048 && /^(?:https?|gemini):[!-~]+$/.test(url) && URL.canParse(url)
     if (!isUrl) throw policy(field, `${show(url)} is no URL of http, https or gemini`)
   }
-  return [...urls]
+  return urls
 }
 
 /** What the readers of the library say about misuse is here about policy: the value may come from anywhere. */

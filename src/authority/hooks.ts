@@ -48,6 +48,9 @@ export type HooksFactory = (context: SigningContext) => SigningHooks | Promise<S
 /**
  * The base class of hooks. Override what you need; `authorize` is the one that decides, and says no by default.
  *
+ * No hook has a time limit, since a person may have to decide: whoever asks waits for as long as it takes, and while one
+ * `postsign` is told again, the others wait. So give a limit to what your hooks call, as `AbortSignal.timeout` is one.
+ *
  * @example
  * import { CertificateAuthority, type CertificateDraft, CsrNotAuthedError, SigningHooks } from 'tlacacoca/authority'
  *

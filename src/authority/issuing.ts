@@ -139,10 +139,16 @@ export class IssuingKey {
         : []),
       make.subjectKeyIdentifier(spki),
       this.#authorityKeyIdentifier,
-      ...(crlUrls.length === 0 ? [] : [this.#once(`crl ${crlUrls}`, () => make.crlDistributionPoints(crlUrls))]),
+      ...(crlUrls.length === 0
+        ? []
+        : [this.#once(`crl ${JSON.stringify(crlUrls)}`, () => make.crlDistributionPoints(crlUrls))]),
       ...(issuerUrls.length === 0
         ? []
-        : [this.#once(`issuers ${issuerUrls}`, () => make.authorityInformationAccess({ issuers: issuerUrls }))]),
+        : [
+            this.#once(`issuers ${JSON.stringify(issuerUrls)}`, () =>
+              make.authorityInformationAccess({ issuers: issuerUrls }),
+            ),
+          ]),
       ...draft.extensions,
     ]
   }

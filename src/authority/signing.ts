@@ -95,26 +95,30 @@ export class Signing {
 
   /** Calls `postsign` for a certificate that is in the store. */
   async tellLater(row: IssuedRow, profile: ReadProfile | null): Promise<void> {
-    const { certificate } = row
+    const { certificate, publicKey, clientHash } = row
     if (certificate === null) return
-    const hooks = await this.#hooksFor(this.#contextOfRow(row, certificate))
+    const now = new Date(this.#parts.clock())
+    const known = { profile: row.profile, publicKey, clientHash, request: null, requester: {}, renewalOf: null, now }
+    const hooks = await this.#hooksFor(this.#contextOf(known, certificate.subjectPublicKeyInfo))
     await hooks?.postsign(this.#describe(certificate, row.profile, profile))
   }
 
   async #issue(job: SigningJob): Promise<{ readonly issued: IssuedCertificate; readonly isNew: boolean }> {
     const { key, store, clock } = this.#parts
-    const { profile, request } = job
+    const { profile, request, clientHash, requester, renewalOf } = job
+    const publicKey = job.key.publicKeyFingerprint
     const now = new Date(clock())
     if (Number.isNaN(now.getTime()))
       throw new RangeError('"clock" expected milliseconds since the epoch, got no number')
     requireTime(key.certificate, now)
     request?.requireProof()
     requireKey(job.key, profile, key.certificate)
-    if (store !== null && (await store.isKeyBlocked(job.key.publicKeyFingerprint))) refuseBlockedKey()
+    if (store !== null && (await store.isKeyBlocked(publicKey))) refuseBlockedKey()
 
-    const context = this.#contextOf(job, now)
+    const known = { profile: profile.name, publicKey, clientHash, request, requester, renewalOf, now }
+    const context = this.#contextOf(known, job.spki)
     const hooks = await this.#hooksFor(context)
-    const allowed = hooks === null ? {} : await authorize(hooks, request, job.renewalOf)
+    const allowed = hooks === null ? {} : await authorize(hooks, request, renewalOf)
     const wishes = {
       subject: allowed.subject ?? job.subject,
       subjectAltNames: allowed.subjectAltNames ?? job.subjectAltNames,
@@ -123,8 +127,8 @@ export class Signing {
 
     for (let tries = 1; ; tries++) {
       const serialNumber = await this.#newSerialNumber()
-      const facts = { profile, issuer: key.certificate, now, serialNumber, publicKey: context.publicKey }
-      const draft = makeDraft({ ...facts, ...wishes, request, clientHash: job.clientHash })
+      const facts = { profile, issuer: key.certificate, now, serialNumber, publicKey }
+      const draft = makeDraft({ ...facts, ...wishes, request, clientHash })
       if (hooks !== null) await presign(hooks, draft)
       const checked = checkDraft(draft, facts)
       // Who kept the draft can still change it, but nothing that is looked at from here on.
@@ -143,8 +147,10 @@ export class Signing {
         return { issued, isNew: true }
       }
 
-      const row = newRow(job, { tbsSha256: ready.tbsSha256, draft: finished, checked, now: now.getTime() })
-      let begun = await store.begin(row, job.isRepeatable ? { since: now.getTime() - REPLAY_MS } : null)
+      // Not when the request came: hooks may have taken long, and what has been pending for long is given up.
+      const at = clock()
+      const row = newRow(job, { tbsSha256: ready.tbsSha256, draft: finished, checked, at })
+      let begun = await store.begin(row, job.isRepeatable ? { since: at - REPLAY_MS } : null)
       // One key may follow several certificates: the next one of another is no answer.
       if (begun.kind === 'replayed' && begun.row.renewedFrom !== row.renewedFrom) begun = await store.begin(row, null)
       switch (begun.kind) {
@@ -167,11 +173,11 @@ export class Signing {
 
       const certificate = await key.sign(ready)
       const notifyAt = hooks === null ? null : clock() + NOTICE_MS
-      const completed = await store.complete(serialNumber, certificate, now.getTime(), notifyAt)
+      const completed = await store.complete(serialNumber, certificate, at, notifyAt)
       if (completed.kind !== 'completed') {
         throw new AuthorityError(
           'ERR_TLACACOCA_AUTHORITY_BUSY',
-          'signing took so long that the certificate was given up meanwhile; it was not handed out, so ask again',
+          'the certificate was given up while it was being signed; it was not handed out, so ask again',
         )
       }
       const issued = this.#describe(certificate, profile.name, profile)
@@ -218,37 +224,16 @@ export class Signing {
     } catch {}
   }
 
-  #contextOf(job: SigningJob, now: Date): SigningContext {
+  #contextOf(
+    known: Omit<SigningContext, 'authority' | 'publicKeySha1' | 'previousCertificates'>,
+    spki: Uint8Array,
+  ): SigningContext {
     const { store, key } = this.#parts
-    const publicKey = job.key.publicKeyFingerprint
     return Object.freeze({
+      ...known,
       authority: key.certificate,
-      profile: job.profile.name,
-      request: job.request,
-      publicKey,
-      publicKeySha1: createHash('sha1').update(job.spki).digest('hex'),
-      clientHash: job.clientHash,
-      requester: job.requester,
-      renewalOf: job.renewalOf,
-      now,
-      previousCertificates: () => previous(store, publicKey),
-    })
-  }
-
-  #contextOfRow(row: IssuedRow, certificate: Certificate): SigningContext {
-    const { store, key, clock } = this.#parts
-    const { publicKey } = row
-    return Object.freeze({
-      authority: key.certificate,
-      profile: row.profile,
-      request: null,
-      publicKey,
-      publicKeySha1: createHash('sha1').update(certificate.subjectPublicKeyInfo).digest('hex'),
-      clientHash: row.clientHash,
-      requester: {},
-      renewalOf: null,
-      now: new Date(clock()),
-      previousCertificates: () => previous(store, publicKey),
+      publicKeySha1: createHash('sha1').update(spki).digest('hex'),
+      previousCertificates: () => previous(store, known.publicKey),
     })
   }
 
@@ -332,7 +317,7 @@ function newRow(
     readonly tbsSha256: string
     readonly draft: Readonly<CertificateDraft>
     readonly checked: ReturnType<typeof checkDraft>
-    readonly now: number
+    readonly at: number
   },
 ): NewIssued {
   const { draft, checked } = facts
@@ -354,7 +339,7 @@ function newRow(
     notAfter: checked.notAfter.getTime(),
     renewedFrom: job.renewalOf?.serial ?? null,
     requestedBy: by.length === 0 ? null : by.join(' '),
-    createdAt: facts.now,
+    createdAt: facts.at,
   }
 }
 

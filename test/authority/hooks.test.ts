@@ -269,6 +269,14 @@ describe('presign', () => {
       'extensions',
       (draft) => draft.extensions.push({ oid: '2.5.29.19', critical: true, value: Uint8Array.of(0x30, 3, 1, 1, 0xff) }),
     ],
+    ['no extension in their list', 'extensions', (draft) => Object.assign(draft, { extensions: [null] })],
+    ...['keyUsage', 'extendedKeyUsage', 'crlUrls', 'issuerUrls', 'extensions'].map(
+      (field): [string, string, (draft: CertificateDraft) => void] => [
+        `no list for ${field}`,
+        field,
+        (draft) => Object.assign(draft, { [field]: undefined }),
+      ],
+    ),
   ])('is not let through with %s', async (_name, field, presign) => {
     const { authority } = await testAuthority({ hooks: hooksOf({ presign }) })
     await expect(authority.sign({ request: await newRequest() })).rejects.toMatchObject({
@@ -276,6 +284,19 @@ describe('presign', () => {
       field,
     })
     for await (const row of authority.list()) expect.unreachable(row.serial)
+  })
+
+  it('is not let through with an extension that is there twice', async () => {
+    const profile = defineProfile({ ...TAKING, extraExtensions: [OID] })
+    const presign = (draft: CertificateDraft): void => {
+      const extension = { oid: OID, critical: false, value: NULL }
+      draft.extensions.push(extension, extension)
+    }
+    const { authority } = await testAuthority({ profiles: [profile], hooks: hooksOf({ presign }) })
+    await expect(authority.sign({ request: await newRequest(), profile: 'taking' })).rejects.toMatchObject({
+      code: 'ERR_TLACACOCA_AUTHORITY_POLICY',
+      field: 'extensions',
+    })
   })
 
   it('is not let through with an end after that of the authority', async () => {
@@ -323,6 +344,21 @@ describe('presign', () => {
       urls.push(/http:\/\/ca\.test\/\d+\.crl/.exec(Buffer.from(certificate.der).toString('latin1'))?.[0])
     }
     expect(urls).toEqual(Array.from({ length: 100 }, (_, n) => `http://ca.test/${n}.crl`))
+  })
+
+  // What is the same for many certificates is encoded once, and these two lists look the same when they are joined.
+  it.each(['crlUrls', 'issuerUrls'] as const)('may have a comma in %s', async (field) => {
+    const lists = [['http://ca.test/a,http://ca.test/b'], ['http://ca.test/a', 'http://ca.test/b']]
+    const rest = [...lists]
+    const presign = (draft: CertificateDraft): void => {
+      draft[field] = rest.shift() ?? []
+    }
+    const { authority } = await testAuthority({ hooks: hooksOf({ presign }) })
+    for (const list of lists) {
+      const { certificate } = await authority.sign({ request: await newRequest() })
+      const text = Buffer.from(certificate.der).toString('latin1')
+      expect(list.every((url) => text.includes(`\x86${String.fromCharCode(url.length)}${url}`))).toBe(true)
+    }
   })
 
   it('cannot change what is not its own', async () => {
@@ -588,6 +624,26 @@ describe('postsign', () => {
       code: 'ERR_TLACACOCA_AUTHORITY_HOOK_FAILED',
       reason: 'postsign',
     })
+  })
+})
+
+describe('a hook that takes its time', () => {
+  it('leaves to the signature all of its own', async () => {
+    // As another program on the same store would, in the middle of signing.
+    class Impatient extends MemoryIssuedStore {
+      override begin(...args: Parameters<MemoryIssuedStore['begin']>) {
+        const outcome = super.begin(...args)
+        this.abandonPending(made.clock.now - 600_000, made.clock.now)
+        return outcome
+      }
+    }
+    const authorize = (): Authorization => {
+      made.clock.now += 3_600_000
+      return { allow: true }
+    }
+    const made = await testAuthority({ store: new Impatient(), hooks: hooksOf({ authorize }) })
+    const { serialNumber } = await made.authority.sign({ request: await newRequest() })
+    expect(await made.authority.get(serialNumber)).toMatchObject({ status: 'issued', createdAt: NOW + 3_600_000 })
   })
 })
 
