@@ -4,7 +4,7 @@ import type { AlternativeNames } from '../certificate/alternative-names.ts'
 import type { Certificate } from '../certificate/certificate.ts'
 import { CertificateRequest } from '../certificate/certificate-request.ts'
 import type { NameField } from '../certificate/name-fields.ts'
-import type { Peer } from '../certificate/peer.ts'
+import { Peer } from '../certificate/peer.ts'
 import type { RevocationChecker } from '../certificate/revocation-checker.ts'
 import { AuthorityError, StoreError } from '../errors.ts'
 import {
@@ -36,7 +36,14 @@ import { Notices } from './notices.ts'
 import type { Profile, ReadProfile } from './profile.ts'
 import { INTERMEDIATE, ProfileSet } from './profiles.ts'
 import { renewalJob } from './renewal.ts'
-import { type CrlOptions, type HoldOptions, type RevokeOptions, Revoking } from './revoking.ts'
+import {
+  type CrlOptions,
+  canonicalSerial,
+  type HoldOptions,
+  type RevokeOptions,
+  Revoking,
+  requireCrlValidity,
+} from './revoking.ts'
 import type { SerialNumberGenerator } from './serial-number.ts'
 import { Signing, type SigningJob } from './signing.ts'
 import type { Requester } from './signing-context.ts'
@@ -242,7 +249,7 @@ export class CertificateAuthority implements AsyncDisposable {
     requireOptions('request', request, SIGN_PARTS)
     const { clientHash = null, requester = {}, subject, subjectAltNames, validity } = request
     if (clientHash !== null) requireClientHash(clientHash)
-    requireOptions('requester', requester, ['peer', 'address'])
+    requireRequester(requester)
     const profile = this.#profile(request.profile)
     return this.#parts.signing.issue({
       ...readRequest(request.request),
@@ -355,10 +362,12 @@ export class CertificateAuthority implements AsyncDisposable {
     return this.#revoking().checker()
   }
 
-  /** An issued certificate by its serial number; null if there is none. */
+  /** An issued certificate by its serial number, in any spelling that `revoke` takes; null if there is none. */
   async get(serialNumber: string): Promise<IssuedRow | null> {
     requireString('serialNumber', serialNumber)
-    return this.#store().get(serialNumber)
+    const number = canonicalSerial(serialNumber)
+    const store = this.#store()
+    return number === null ? null : store.get(number)
   }
 
   /** Issued certificates, in the order in which they were issued. */
@@ -488,6 +497,11 @@ function readOptions(options: AuthorityOptions): Settings {
   if (hooks !== null) requireFunction('hooks', hooks)
   if (serialNumberGenerator !== null) requireFunction('serialNumberGenerator', serialNumberGenerator)
   if (options.onBoot !== undefined) requireFunction('onBoot', options.onBoot)
+  if (options.crlValidityMs !== undefined) requireCrlValidity(options.crlValidityMs)
+  const { store } = options
+  if (store !== undefined && store !== 'none' && (typeof store !== 'object' || store === null)) {
+    throw new TypeError(`"store" expected an IssuedStore or 'none', got ${show(store)}`)
+  }
   const set = new ProfileSet([...profiles])
   const found = set.find(defaultProfile)
   if (found === null)
@@ -500,11 +514,7 @@ async function openStore(
   store: AuthorityOptions['store'],
 ): Promise<IssuedStore | null> {
   if (store === 'none') return null
-  if (store !== undefined) {
-    if (typeof store !== 'object' || store === null)
-      throw new TypeError(`"store" expected an IssuedStore or 'none', got ${show(store)}`)
-    return store
-  }
+  if (store !== undefined) return store
   if (path === null)
     throw new TypeError(`"store" expected an IssuedStore or 'none', because there is no directory for one`)
   return SqliteIssuedStore.open(join(path, 'ca.db'), { authority: certificate.publicKeyFingerprint })
@@ -558,6 +568,16 @@ function requireClientHash(value: unknown): asserts value is string {
   if (!/^[A-Za-z0-9]{1,128}$/.test(value)) {
     throw new RangeError(`"clientHash" expected 1 to 128 letters and digits, got ${show(value)}`)
   }
+}
+
+/** Hooks take the peer for one that has proven its key, and the store keeps the address. */
+function requireRequester(requester: Requester): void {
+  requireOptions('requester', requester, ['peer', 'address'])
+  const { peer, address } = requester
+  if (peer !== undefined && !Peer.is(peer)) {
+    throw new TypeError(`"requester.peer" expected the peer of a TLS connection, got ${show(peer)}`)
+  }
+  if (address !== undefined) requireString('requester.address', address)
 }
 
 function noStore(): never {

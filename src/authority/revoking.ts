@@ -66,8 +66,7 @@ export class Revoking {
   /** @throws {RangeError} If lists would be valid for less than two seconds, or more than a year. */
   constructor(parts: RevokingParts) {
     const { issuer, store, clock, crlValidityMs = WEEK_MS } = parts
-    // Their times are in whole seconds, and half of the time is for the next one to arrive.
-    requireInteger('crlValidityMs', crlValidityMs, 2_000, 366 * DAY_MS)
+    requireCrlValidity(crlValidityMs)
     this.#issuer = issuer
     this.#store = store
     this.#clock = clock
@@ -187,6 +186,12 @@ export class Revoking {
 const DAY_MS = 86_400_000
 // Long enough for a weekend on which the authority is down, short enough that an old list is not worth replaying.
 const WEEK_MS = 7 * DAY_MS
+
+/** @internal @throws {RangeError} If lists would be valid for less than two seconds, or more than a year. */
+export function requireCrlValidity(ms: unknown): void {
+  // Their times are in whole seconds, and half of the time is for the next one to arrive.
+  requireInteger('crlValidityMs', ms, 2_000, 366 * DAY_MS)
+}
 
 const REASONS: readonly RevocationReason[] = [
   'unspecified',

@@ -2,7 +2,8 @@
 // as a test, are marked with "the original".
 
 import { generateKeyPairSync, X509Certificate } from 'node:crypto'
-import { copyFile, writeFile } from 'node:fs/promises'
+import { copyFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { CertificateAuthority } from '../../src/authority/certificate-authority.ts'
 import type { CertificateDraft } from '../../src/authority/draft.ts'
@@ -296,6 +297,17 @@ describe('a profile', () => {
     await expect(testAuthority({ profiles })).rejects.toThrow(/"profiles?/)
   })
 
+  // From June 2027 a year has 366 days.
+  it.each<[string, Profile['validity'], number]>([
+    ['a year by default and 365 days at most', { default: '1y', max: '365d' }, 365],
+    ['365 days by default and a year at least', { default: '365d', max: '2y', min: '1y' }, 366],
+  ])('with %s signs within its bounds also over a leap day', async (_name, validity, days) => {
+    const at = Date.UTC(2027, 5, 1)
+    const { authority } = await testAuthority({ profiles: [{ ...BASE, validity }], clock: () => at })
+    const { certificate } = await authority.sign({ request: await newRequest(), profile: BASE.name })
+    expect(certificate.notAfter).toEqual(new Date(at + days * DAY_MS))
+  })
+
   it('has the last word', async () => {
     const seen: string[] = []
     const profile: Profile = {
@@ -568,6 +580,27 @@ describe('an authority', () => {
     await expect(testAuthority(options)).rejects.toThrow(TypeError)
   })
 
+  it.each<[string, object]>([
+    ['a store', { store: 5 }],
+    ['a validity of its lists', { crlValidityMs: 1 }],
+    ['a validity of lists, and without a store,', { crlValidityMs: 1, store: 'none' }],
+  ])('is not created with %s that is none', async (_name, options) => {
+    const directory = join(await temporaryFolder(), 'ca')
+    const wanted = { subject: [['CN', 'ca.test']], dangerouslyUnencrypted: true, ...options } as const
+    await expect(CertificateAuthority.create(directory, wanted)).rejects.toThrow(/^"(?:store|crlValidityMs)" expected/)
+    await expect(stat(directory)).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+
+  it('knows a serial number in every spelling in which it is shown', async () => {
+    const { authority } = await testAuthority()
+    const { serialNumber } = await authority.sign({ request: await newRequest() })
+    const colons = serialNumber.toUpperCase().replace(/..(?!$)/g, '$&:')
+    for (const spelling of [serialNumber, colons, `00:${colons}`]) {
+      expect((await authority.get(spelling))?.serial).toBe(serialNumber)
+    }
+    expect(await authority.get('no number')).toBeNull()
+  })
+
   it('without a directory needs to be told of a store', async () => {
     const { directory } = await testAuthority()
     const identity = { ...(await openAuthorityDirectory(directory, { clock: () => NOW })), path: null }
@@ -584,6 +617,8 @@ describe('an authority', () => {
     ['a long hash', { clientHash: 'a'.repeat(129) }],
     ['a part that does not exist', { subjects: [] }],
     ['no request', { request: 7 }],
+    ['a peer that came from no handshake', { requester: { peer: { fingerprint: `sha256:${'ab'.repeat(32)}` } } }],
+    ['an address that is no text', { requester: { address: 7 } }],
   ])('signs nothing for %s', async (_name, changed) => {
     const { authority } = await testAuthority()
     const request = CertificateRequest.from((await newRequest()).der)
