@@ -18,7 +18,7 @@ export async function deleteIdentity(
   id: string,
   { evenIfRotating }: { readonly evenIfRotating: boolean },
 ): Promise<DeletedIdentity> {
-  await core.alter(core.homeOf(id), async (writer) => {
+  await core.alterWhere(id, async (writer) => {
     core.state.require(id)
     if (!evenIfRotating) requireNotRotating(core, id)
     const old = core.state.predecessorOf(id)
@@ -38,7 +38,7 @@ export async function deleteIdentity(
 }
 
 export async function undeleteIdentity(core: WalletCore, deletedHere: Set<string>, id: string): Promise<void> {
-  await core.alter(core.homeOf(id), async (writer) => {
+  await core.alterWhere(id, async (writer) => {
     if (core.state.pair(id)?.deleted !== true) throw notFound(id, 'there is no deleted identity')
     await writer.putBack(id)
     deletedHere.delete(id)
@@ -64,7 +64,7 @@ export async function removeDeleted(core: WalletCore, deletedHere: ReadonlySet<s
     return deletedHere.has(id) || since === null || since + A_DAY_MS <= core.clock()
   }
   if (!core.state.pairs().some(isDue)) return
-  await core.alterLast(async (writer) => {
+  await core.alterWithin(core.storage, async (writer) => {
     const due = core.state.pairs().filter(isDue)
     // If nobody knows when it was deleted, the day begins now.
     const undated = due.filter(({ id }) => !deletedHere.has(id) && core.state.notes(id).deleted === null)

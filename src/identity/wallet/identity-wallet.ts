@@ -249,19 +249,23 @@ export class IdentityWallet {
   async keep(id: string): Promise<Identity> {
     requireString('id', id)
     const core = this.#core
-    const pair = core.state.require(id)
-    if (!pair.temporary) return core.identity(id)
-    // One of the two would stay in memory, and its scopes must not get into the folder with those of the other.
-    if (core.state.successorOf(id) !== null || core.state.predecessorOf(id) !== null) throw alreadyRotating(id)
-    const sealed = await core.storage.seal(await core.key(pair))
-    const notes = core.state.notes(id)
-    const certificates = [pair.certificate, ...pair.chain]
-    await core.alter(core.storage, (writer) =>
-      core.add(core.storage, [{ id, certificates, sealed, change: () => notes }], writer),
-    )
-    await core.alter(core.temporary, async (writer) => {
-      await writer.remove([id])
-      await writer.changeMetadata((metadata) => withNotes(metadata, id, () => null))
+    const asked = core.state.require(id)
+    if (!asked.temporary) return core.identity(id)
+    // Before the lock is taken, since it can take a while. The key is the same whatever happens meanwhile.
+    const sealed = await core.storage.seal(await core.key(asked))
+    await core.alter(core.storage, async (writer) => {
+      const { certificate, chain, former, temporary } = core.state.require(id)
+      // Somebody else has asked for it too, and was faster.
+      if (!temporary) return
+      // One of the two would stay in memory, and its scopes must not get into the folder with those of the other.
+      if (core.state.successorOf(id) !== null || core.state.predecessorOf(id) !== null) throw alreadyRotating(id)
+      const notes = core.state.notes(id)
+      const addition = { id, certificates: [certificate, ...chain], former, sealed, change: () => notes }
+      await core.add(core.storage, [addition], writer)
+      await core.alterWithin(core.temporary, async (memory) => {
+        await memory.remove([id])
+        await memory.changeMetadata((metadata) => withNotes(metadata, id, () => null))
+      })
     })
     return core.identity(id)
   }
@@ -329,18 +333,19 @@ export class IdentityWallet {
     requireOptions('options', options, ['commonName', 'keyType', 'validity'])
     const core = this.#core
     const { temporary } = core.state.require(id)
+    const before = core.homeOf(id)
     const { commonName = core.identity(id).commonName ?? '', keyType = 'ec-p256' } = options
     const { validity = temporary ? A_MONTH : A_CENTURY } = options
     const made = await newCertificate({ commonName, keyType, validity }, core.clock)
-    const home = core.homeOf(id)
-    const sealed = await home.seal(made.key)
+    const ready = await before.seal(made.key)
     const to = newId()
-    await core.alter(home, async (writer) => {
+    await core.alterWhere(id, async (writer, home) => {
       core.state.require(id)
       if (core.state.successorOf(id) !== null) throw alreadyRotating(id)
       const { name, notes } = core.state.notes(id)
       const change = (fresh: IdentityNotes): IdentityNotes => ({ ...fresh, name, notes, created: core.clock() })
       const rotation = { to, started: core.clock(), sites: [], rest: {} }
+      const sealed = home === before ? ready : await home.seal(made.key)
       const addition = { id: to, certificates: [made.certificate], sealed, change }
       await core.add(home, [addition], writer, (metadata) => withNotes(metadata, id, (old) => ({ ...old, rotation })))
     })
@@ -366,7 +371,7 @@ export class IdentityWallet {
     requireString('id', id)
     const wanted = readScope('scope', scope)
     const core = this.#core
-    await core.alter(core.homeOf(id), async (writer) => {
+    await core.alterWhere(id, async (writer) => {
       core.state.require(id)
       const other = otherHost(core.state, id, wanted.endpoint)
       if (other !== null) {

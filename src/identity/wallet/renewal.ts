@@ -23,7 +23,7 @@ export async function renewIdentity(
   const asked = validity === undefined ? null : readValidity(validity)
   // Opened before the lock is taken, since that can take a while.
   await core.key(core.state.require(id))
-  await core.alter(core.homeOf(id), async (writer) => {
+  await core.alterWhere(id, async (writer) => {
     const pair = core.state.require(id)
     const { certificate, former } = pair
     const dates = asked ?? lengthOf(certificate, core.now)
@@ -34,7 +34,7 @@ export async function renewIdentity(
 }
 
 export async function revertRenewal(core: WalletCore, id: string): Promise<void> {
-  await core.alter(core.homeOf(id), async (writer) => {
+  await core.alterWhere(id, async (writer) => {
     const pair = core.state.require(id)
     const [last, ...older] = requireFormer(pair)
     await writer.replaceCertificates(id, [last], [pair.certificate, ...older])

@@ -46,7 +46,7 @@ export class WalletRotation implements RotationHost {
   async mark(from: string, endpoint: Endpoint, state: RotationState, note: string | null): Promise<void> {
     if (note !== null) requireString('note', note)
     const core = this.#core
-    await core.alter(core.homeOf(from), async (writer) => {
+    await core.alterWhere(from, async (writer) => {
       core.state.require(from)
       const to = core.state.successorOf(from)
       if (to === null) throw notFound(from, 'there is no rotation any more of')

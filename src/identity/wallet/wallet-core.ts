@@ -89,9 +89,18 @@ export class WalletCore {
     })
   }
 
+  /** The same where an identity is kept by the time of its turn: one that was temporary may have been kept meanwhile. */
+  async alterWhere(id: string, act: (writer: StorageWriter, home: WalletStorage) => Promise<void>): Promise<void> {
+    await this.#inTurn(async () => {
+      this.requireOpen()
+      const home = this.homeOf(id)
+      await this.#alterNow(home, (writer) => act(writer, home))
+    })
+  }
+
   /** Changes the notes of an identity that is there. */
   async changeNotes(id: string, change: (notes: IdentityNotes) => IdentityNotes): Promise<void> {
-    await this.alter(this.homeOf(id), async (writer) => {
+    await this.alterWhere(id, async (writer) => {
       this.state.require(id)
       await writer.changeMetadata((metadata) => withNotes(metadata, id, change))
     })
@@ -107,10 +116,11 @@ export class WalletCore {
     const added: string[] = []
     let stored: Stored
     try {
-      for (const { id, certificates, sealed } of additions) {
+      for (const { id, certificates, former = [], sealed } of additions) {
         // Before it is written: a part of it may be there even if writing fails.
         added.push(id)
         await writer.addPair(id, certificates, sealed)
+        if (former.length > 0) await writer.replaceCertificates(id, certificates, former)
       }
       // Read before the last step. If it were done and could not be read, it would be there and seem to have failed.
       const { pairs, problems } = await writer.load()
@@ -181,9 +191,9 @@ export class WalletCore {
     }
   }
 
-  /** A change as a part of `close`. */
-  async alterLast(act: (writer: StorageWriter) => Promise<void>): Promise<void> {
-    await this.#alterNow(this.storage, act)
+  /** A change as a part of `close`, or of one in the other storage. */
+  async alterWithin(home: WalletStorage, act: (writer: StorageWriter) => Promise<void>): Promise<void> {
+    await this.#alterNow(home, act)
   }
 
   async #alterNow<T>(home: WalletStorage, act: (writer: StorageWriter) => Promise<T>): Promise<T> {
@@ -257,6 +267,8 @@ export class WalletCore {
 export interface Addition {
   readonly id: string
   readonly certificates: readonly Certificate[]
+  /** Those that it had before. Default: none. */
+  readonly former?: readonly Certificate[]
   readonly sealed: SealedKey
   readonly change: (notes: IdentityNotes) => IdentityNotes
 }

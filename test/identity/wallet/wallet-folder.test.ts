@@ -431,6 +431,52 @@ describe('a temporary identity', () => {
     })
   })
 
+  it('is kept with the certificates that it had before', async () => {
+    const directory = await newFolder()
+    const former = await withWallet(directory, async (wallet) => {
+      const { id, fingerprint } = await wallet.create({ temporary: true, name: 'Ana' })
+      await wallet.renew(id)
+      await wallet.keep(id)
+      return { id, fingerprint }
+    })
+    await withWallet(directory, async (wallet) => {
+      expect(wallet.get(former.id)?.formerCertificates).toMatchObject([{ fingerprint: former.fingerprint }])
+      expect(await wallet.revertRenewal(former.id)).toMatchObject({ fingerprint: former.fingerprint, name: 'Ana' })
+    })
+  })
+
+  it('is kept once, however many ask for it at the same time', async () => {
+    const directory = await newFolder()
+    const wallet = await folderWallet(directory)
+    const { id } = await wallet.create({ temporary: true, name: 'Ana' })
+    const kept = await Promise.all([wallet.keep(id), wallet.keep(id), wallet.keep(id)])
+    expect(kept).toMatchObject(Array(3).fill({ id, name: 'Ana', temporary: false }))
+    await wallet.reload()
+    expect(wallet.get(id)).toMatchObject({ name: 'Ana', temporary: false })
+    expect(await wallet.clientIdentity(id)).toMatchObject({ cert: kept[0]?.certificate.toPem() })
+  })
+
+  it('is kept with what is changed about it at the same time, before and after', async () => {
+    const directory = await newFolder()
+    const { id, to } = await withWallet(directory, async (wallet) => {
+      const { id } = await wallet.create({ temporary: true })
+      const [, , , , plan] = await Promise.all([
+        wallet.rename(id, 'Ana'),
+        wallet.keep(id),
+        wallet.annotate(id, 'from the library'),
+        wallet.use(id, URL_),
+        wallet.rotate(id),
+      ])
+      return { id, to: plan.to.id }
+    })
+    await withWallet(directory, async (wallet) => {
+      expect(wallet.problems).toEqual([])
+      expect(wallet.get(id)).toMatchObject({ name: 'Ana', notes: 'from the library', temporary: false, replacedBy: to })
+      expect(wallet.forUrl(URL_)?.id).toBe(id)
+      for (const each of [id, to]) expect(await wallet.clientIdentity(each)).toHaveProperty('cert')
+    })
+  })
+
   it('is not kept while it is one of two that replace each other', async () => {
     const directory = await newFolder()
     const wallet = await folderWallet(directory)
