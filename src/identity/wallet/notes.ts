@@ -51,7 +51,7 @@ export interface RotationNotes {
   /** The id of the new identity. */
   readonly to: string
   readonly started: number
-  /** Those whose state is not `pending`. */
+  /** Those that were marked. One that was not is `pending`. */
   readonly sites: readonly RotationSiteNotes[]
   readonly rest: Unknown
 }

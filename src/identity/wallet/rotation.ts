@@ -29,7 +29,7 @@ export class WalletRotation implements RotationHost {
     this.#core.state.require(from)
     return Object.freeze(
       progressOf(this.#core.state.notes(from)).map(({ endpoint, state, at, note }) =>
-        Object.freeze({ endpoint, state, since: at === null ? null : new Date(at), note }),
+        Object.freeze({ endpoint, state, since: at === null || state === 'pending' ? null : new Date(at), note }),
       ),
     )
   }

@@ -153,6 +153,16 @@ describe('a rotation plan', () => {
     expect(wallet.list().map(({ id }) => id)).toEqual([second.to.id])
   })
 
+  it('says since when a site is in its state, but for one that is pending, also again', async () => {
+    const { wallet, old } = await prepared()
+    const plan = await wallet.rotate(old.id)
+    await plan.mark(a, 'done')
+    expect(plan.sites[0]?.since).toBeInstanceOf(Date)
+    await plan.mark(a, 'pending', 'they have lost it')
+    expect(plan.sites[0]).toEqual({ endpoint: a, state: 'pending', since: null, note: 'they have lost it' })
+    expect(wallet.forUrl('gemini://a.example/club')?.id).toBe(old.id)
+  })
+
   it('is forgotten on request, and both identities stay as they are by then', async () => {
     const { wallet, old } = await prepared()
     const plan = await wallet.rotate(old.id)
