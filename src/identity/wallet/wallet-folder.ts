@@ -182,6 +182,8 @@ export class WalletFolder implements WalletStorage, StorageWriter {
       const changed = change(metadata)
       if (changed === metadata) return
       const written = await formatMetadata(changed)
+      // What could not be read again would close the wallet for good.
+      if (Buffer.byteLength(written) > MAX_METADATA_BYTES) throw tooLarge(this.#metadataPath)
       // The lock keeps programs out, and not somebody who saves the file in an editor.
       if ((await this.#readMetadata()).text !== text) continue
       return this.#write(this.#metadataPath, written)
@@ -256,6 +258,11 @@ const MAX_ATTEMPTS = 10
 // An RSA key of 16,384 bits has 13 kB.
 const MAX_KEY_BYTES = 64 * 1024
 const MAX_METADATA_BYTES = 8 * 1024 * 1024
+
+function tooLarge(path: string): FileError {
+  const message = `${path} would be larger than ${MAX_METADATA_BYTES} bytes; shorten the notes of identities`
+  return new FileError('ERR_TLACACOCA_FILE_UNWRITABLE', path, message)
+}
 
 function pemOf(certificates: readonly Certificate[]): string {
   return certificates.map((each) => each.toPem()).join('')

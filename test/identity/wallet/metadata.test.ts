@@ -248,6 +248,22 @@ describe('a damaged file', () => {
     await withWallet(directory, async (wallet) => expect(wallet.forUrl('gemini://example.org/club')?.name).toBe('Ana'))
   })
 
+  it('is not made larger than it can be read', async () => {
+    const { directory, id, read, write } = await prepared()
+    const rest = 8 * 1024 * 1024 - Buffer.byteLength(read()) - 100
+    write(`padding = "${'x'.repeat(rest)}"\n${read()}`)
+    const whole = read()
+    await withWallet(directory, async (wallet) => {
+      const code = 'ERR_TLACACOCA_FILE_UNWRITABLE'
+      const refusal = { code, message: expect.stringContaining('would be larger than') }
+      await expect(wallet.annotate(id, 'x'.repeat(200))).rejects.toMatchObject(refusal)
+      await expect(wallet.create({ name: 'x'.repeat(200) })).rejects.toMatchObject(refusal)
+      expect(wallet.list()).toMatchObject([{ id, name: 'Ana' }])
+    })
+    expect(read()).toBe(whole)
+    await withWallet(directory, async (wallet) => expect(wallet.list()).toHaveLength(1))
+  })
+
   it('keeps an open wallet from changing anything, and it goes on with what it knows', async () => {
     const { directory, id, read, write } = await prepared()
     const wallet = await folderWallet(directory)
