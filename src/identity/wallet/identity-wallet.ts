@@ -522,14 +522,21 @@ export class IdentityWallet {
 
   /** Forgets that an identity was shown to a server, and what the user confirmed there. Its scopes there go too. */
   async forget(id: string, endpoint: Endpoint): Promise<Identity> {
+    requireString('id', id)
     requireEndpoint('endpoint', endpoint)
-    return this.#annotate(id, (notes) =>
+    const core = this.#core
+    const forgotten = (notes: IdentityNotes): IdentityNotes =>
       withSite(
         withoutScopes(notes, (scope) => scope.endpoint.equals(endpoint)),
         endpoint,
         () => null,
-      ),
-    )
+      )
+    await core.alterWhere(id, async (writer) => {
+      core.state.require(id)
+      core.forgetUses(id, endpoint)
+      await writer.changeMetadata((metadata) => withNotes(metadata, id, forgotten))
+    })
+    return core.identity(id)
   }
 
   /**

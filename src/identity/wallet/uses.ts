@@ -33,6 +33,11 @@ export class Uses {
   written(uses: readonly Use[]): void {
     this.#waiting = this.#waiting.filter((use) => !uses.includes(use))
   }
+
+  /** Those of one identity at one site are not to be written at all. */
+  forget(id: string, endpoint: Endpoint): void {
+    this.#waiting = this.#waiting.filter((use) => use.id !== id || !use.endpoint.equals(endpoint))
+  }
 }
 
 /** The metadata with uses in it. Scopes that are gone do not come back. */

@@ -11,6 +11,7 @@ import type { Fingerprint } from '../../certificate/fingerprint.ts'
 import { matchesCertificate } from '../../certificate/private-key.ts'
 import { PrivateKeyError, StoreError, TlacacocaError } from '../../errors.ts'
 import type { Clock } from '../../internal/clock.ts'
+import type { Endpoint } from '../../names/endpoint.ts'
 import { type Identity, identityOf } from './identity.ts'
 import { MemoryStorage } from './memory-storage.ts'
 import { type IdentityNotes, type Metadata, withNotes } from './notes.ts'
@@ -171,6 +172,11 @@ export class WalletCore {
     void this.#inTurn(async () => {
       if (this.#open) await this.#writeUses()
     })
+  }
+
+  /** Forgets that an identity was used at a server, as far as that was not written yet. To be called in a change. */
+  forgetUses(id: string, endpoint: Endpoint): void {
+    this.#uses.forget(id, endpoint)
   }
 
   /** Writes what waits, does `last`, and forgets everything. */

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { IdentityWallet } from '../../../src/identity/wallet/identity-wallet.ts'
 import { originScope, pathScope } from '../../../src/identity/wallet/scope.ts'
 import { parseEndpoint } from '../../../src/names/endpoint.ts'
-import { A_DAY_MS, A_MINUTE_MS, memoryWallet, START } from './wallet-support.ts'
+import { A_DAY_MS, A_MINUTE_MS, memoryWallet, newFolder, START, withWallet } from './wallet-support.ts'
 
 const endpoint = parseEndpoint('example.org:1965')
 
@@ -303,6 +303,25 @@ describe('a use', () => {
     await wallet.forget(id, endpoint)
     expect(wallet.get(id)?.sites).toEqual([])
     expect(wallet.get(id)?.scopes.map(String)).toEqual(['gemini://example.org:1966/x'])
+  })
+
+  it('is forgotten too if it was not written down yet', async () => {
+    const directory = await newFolder()
+    await withWallet(directory, async (wallet) => {
+      const { id } = await wallet.create()
+      const noteUses = (): void => {
+        for (const url of ['gemini://example.org/x', 'gemini://b.example/']) wallet.used(id, url)
+      }
+      noteUses()
+      await wallet.rename(id, 'Ana')
+      // Of the same day, so that they wait until something else is written.
+      noteUses()
+      await wallet.forget(id, endpoint)
+      expect(wallet.get(id)?.sites.map((site) => String(site.endpoint))).toEqual(['b.example:1965'])
+    })
+    await withWallet(directory, async (wallet) => {
+      expect(wallet.list()[0]?.sites.map((site) => String(site.endpoint))).toEqual(['b.example:1965'])
+    })
   })
 })
 
