@@ -12,6 +12,7 @@ import { constants, type Stats } from 'node:fs'
 import { link, lstat, mkdir, open, rename, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { FileError } from '../errors.ts'
+import { reasonOf } from './system-reason.ts'
 
 /** What to put into a file: a piece of it, or its pieces in order. Text is written as UTF-8. */
 export type FileContents = string | Uint8Array | Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>
@@ -210,7 +211,7 @@ export async function writing<T>(path: string, act: () => Promise<T>): Promise<T
     return await act()
   } catch (cause) {
     if (codeOf(cause) === 'EEXIST') throw alreadyExists(path, cause)
-    throw new FileError('ERR_TLACACOCA_FILE_UNWRITABLE', path, `cannot write ${path}: ${codeOf(cause)}`, { cause })
+    throw new FileError('ERR_TLACACOCA_FILE_UNWRITABLE', path, `cannot write ${path}: ${reasonOf(cause)}`, { cause })
   }
 }
 
@@ -222,7 +223,7 @@ export async function reading<T>(path: string, act: () => Promise<T>): Promise<T
     if (codeOf(cause) === 'ENOENT') {
       throw new FileError('ERR_TLACACOCA_FILE_NOT_FOUND', path, `there is no file ${path}`, { cause })
     }
-    throw new FileError('ERR_TLACACOCA_FILE_UNREADABLE', path, `cannot read ${path}: ${codeOf(cause)}`, { cause })
+    throw new FileError('ERR_TLACACOCA_FILE_UNREADABLE', path, `cannot read ${path}: ${reasonOf(cause)}`, { cause })
   }
 }
 

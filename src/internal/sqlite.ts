@@ -37,6 +37,7 @@ import {
   type SqliteHeader,
   WRITE_AHEAD_LOG,
 } from './sqlite-header.ts'
+import { reasonOf } from './system-reason.ts'
 
 /** What a database of ours looks like. */
 export interface SqliteSchema {
@@ -341,7 +342,8 @@ function inspect(path: string, schema: SqliteSchema): 'missing' | 'ours' | 'in_u
   try {
     header = readSqliteHeader(path)
   } catch (error) {
-    throw new StoreError('ERR_TLACACOCA_STORE_FAILED', `cannot read the ${schema.name} ${path}`, { cause: error })
+    const message = `cannot read the ${schema.name} ${path}: ${reasonOf(error)}`
+    throw new StoreError('ERR_TLACACOCA_STORE_FAILED', message, { cause: error })
   }
   const named = `the ${schema.name} ${path}`
   switch (header.kind) {
@@ -398,7 +400,7 @@ async function create(path: string, schema: SqliteSchema): Promise<void> {
 function cannotCreate(path: string, schema: SqliteSchema, error: unknown): StoreError {
   const cause = error instanceof FileError ? error.cause : error
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
-  const message = `cannot create the ${schema.name} ${path}: ${code ?? error}`
+  const message = `cannot create the ${schema.name} ${path}: ${code === undefined ? error : reasonOf(cause)}`
   const options = { cause: error }
   if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') {
     return new StoreError('ERR_TLACACOCA_STORE_FULL', message, options)

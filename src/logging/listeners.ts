@@ -33,7 +33,7 @@ export function logDecisions<Reason extends string>(logger: Logger): (decision: 
       clientAddress: request.address,
       target: request.target,
       peer: request.peer,
-      durationMs,
+      durationMs: Math.round(durationMs),
     }
     if (result.allowed === true) return logger.debug('request allowed', facts)
     const { denialReason, detail, retryAfterSeconds, cause } = result

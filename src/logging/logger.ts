@@ -7,6 +7,7 @@ import type { Logger as PinoLogger } from 'pino'
 import { FileError } from '../errors.ts'
 import { requireFunction, requireOneOf, requireOptions, requireString, show } from '../internal/arguments.ts'
 import type { Clock } from '../internal/clock.ts'
+import { reasonOf } from '../internal/system-reason.ts'
 import { ConsoleFormat } from './console-format.ts'
 import { type AddressPseudonymizer, createAddressPseudonymizer } from './pseudonym.ts'
 import { Redactor } from './redact.ts'
@@ -172,7 +173,8 @@ function openDestination(
     return { destination: opened, close: () => file !== undefined && opened.end() }
   } catch (cause) {
     const path = file ?? 'the standard error'
-    throw new FileError('ERR_TLACACOCA_FILE_UNWRITABLE', path, `cannot open the log ${show(path)}`, { cause })
+    const message = `cannot open the log ${show(path)}: ${reasonOf(cause)}`
+    throw new FileError('ERR_TLACACOCA_FILE_UNWRITABLE', path, message, { cause })
   }
 }
 

@@ -103,7 +103,7 @@ described('on a full disk', () => {
     for (const [what, write] of Object.entries(writes)) {
       await expect(write(), what).rejects.toMatchObject({
         code: 'ERR_TLACACOCA_FILE_UNWRITABLE',
-        message: expect.stringMatching(/^cannot write .*: ENOSPC$/),
+        message: expect.stringMatching(/^cannot write .*: ENOSPC: no space left on device$/),
       })
     }
     expect(contents()).toEqual(before)

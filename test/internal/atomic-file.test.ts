@@ -138,7 +138,7 @@ describe('writeFileAtomic', () => {
     await expect(writeFileAtomic(nowhere, 'x', create)).rejects.toMatchObject({
       code: 'ERR_TLACACOCA_FILE_UNWRITABLE',
       path: nowhere,
-      message: `cannot write ${nowhere}: ENOENT`,
+      message: `cannot write ${nowhere}: ENOENT: no such file or directory`,
       cause: { code: 'ENOENT' },
     })
   })

@@ -103,7 +103,11 @@ describe('a new database', () => {
   it('cannot be in a folder that is a file', async () => {
     const path = await freshPath()
     writeFileSync(path, 'a file')
-    await expect(open(join(path, 'notes.db'))).rejects.toMatchObject({ code: 'ERR_TLACACOCA_STORE_FAILED' })
+    const inside = join(path, 'notes.db')
+    await expect(open(inside)).rejects.toMatchObject({
+      code: 'ERR_TLACACOCA_STORE_FAILED',
+      message: `cannot read the note database ${inside}: ENOTDIR: not a directory`,
+    })
   })
 })
 
@@ -187,7 +191,11 @@ describe('damage is an error, never a fresh start', () => {
   })
 
   it('if the path is a folder', async () => {
-    await expect(open(await temporaryFolder())).rejects.toMatchObject({ code: 'ERR_TLACACOCA_STORE_FAILED' })
+    const folder = await temporaryFolder()
+    await expect(open(folder)).rejects.toMatchObject({
+      code: 'ERR_TLACACOCA_STORE_FAILED',
+      message: `cannot read the note database ${folder}: EISDIR: it is a folder, and no file`,
+    })
   })
 })
 

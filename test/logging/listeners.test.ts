@@ -51,6 +51,14 @@ describe('the rule that decided', () => {
     for (const line of lines) expect(line).toMatchObject({ middleware: 'fixed', rule: '/club/' })
   })
 
+  it('is told with how long it took, in whole milliseconds', async () => {
+    const { log, lines } = keptLogger()
+    const result = { allowed: false, denialReason: 'busy' } as const
+    const decided = { middleware: 'fixed', request: request({ from: '192.0.2.1' }), result, rule: null }
+    for (const durationMs of [0.1182, 12.6]) logDecisions(log)({ ...decided, durationMs })
+    expect(lines()).toMatchObject([{ durationMs: 0 }, { durationMs: 13 }])
+  })
+
   it('is no field where there is none', async () => {
     const { lines } = await logged([always({ allowed: true }), always({ allowed: false, denialReason: 'busy' })], '::1')
     expect(lines).toHaveLength(2)
