@@ -3,7 +3,7 @@
 import { type Fingerprint, isFingerprint } from '../certificate/fingerprint.ts'
 import { StoreError } from '../errors.ts'
 import { requireDate } from '../internal/arguments.ts'
-import { PIN_STATES, type Pin, type PinChange, type PinChangeCause } from '../tofu/pin.ts'
+import { PIN_STATES, type Pin, type PinChange, type PinChangeCause, stateNumber } from '../tofu/pin.ts'
 import type { Row } from './database.ts'
 import { numberOrNull, text, textOrNull } from './identity-rows.ts'
 
@@ -28,7 +28,7 @@ export function valuesOf(pin: Pin): unknown[] {
   const { subject, digest, keyDigest, notAfter, firstSeen, lastSeen, daysSeen, source, note } = pin
   for (const instant of [notAfter ?? lastSeen, firstSeen, lastSeen]) requireDate('pin', instant)
   const instants = [notAfter?.getTime() ?? null, firstSeen.getTime(), lastSeen.getTime()]
-  return [subject, digest, PIN_STATES.indexOf(pin.state), keyDigest, ...instants, daysSeen, source, note]
+  return [subject, digest, stateNumber(pin.state), keyDigest, ...instants, daysSeen, source, note]
 }
 
 /** The pin in a row. What could not have been written by us is damage, and must not read as a pin that never matches. */

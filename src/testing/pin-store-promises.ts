@@ -317,17 +317,19 @@ export const PIN_STORE_PROMISES: Record<string, (store: PinStore, reopen: Reopen
   },
   '2 a pin that cannot be kept is an error, and changes nothing': async (store) => {
     const subject = 'a.example:1965'
-    const broken = { ...pin(subject, 'y'), firstSeen: new Date(Number.NaN) }
-    const update = {
-      changes: [{ subject, expect: [], put: [pin(subject, 'x'), broken], remove: [] }],
-      log: [line(subject)],
+    const mistakes = [{ firstSeen: new Date(Number.NaN) }, { state: 'revoked' as Pin['state'] }]
+    for (const mistake of mistakes) {
+      const update = {
+        changes: [{ subject, expect: [], put: [pin(subject, 'x'), { ...pin(subject, 'y'), ...mistake }], remove: [] }],
+        log: [line(subject)],
+      }
+      await fails(
+        async () => store.update(update),
+        () => true,
+      )
+      deepStrictEqual(await store.read(subject), [])
+      deepStrictEqual(await store.history(subject), [])
     }
-    await fails(
-      async () => store.update(update),
-      () => true,
-    )
-    deepStrictEqual(await store.read(subject), [])
-    deepStrictEqual(await store.history(subject), [])
   },
   '11 after close nothing answers': async (store) => {
     await put(store, [], pin('a.example:1965', 'x'))

@@ -4,7 +4,7 @@
 
 import { type Fingerprint, isFingerprint } from '../certificate/fingerprint.ts'
 import { ImportError } from '../errors.ts'
-import { requireFunction, requireOneOf, requireOptions, show } from '../internal/arguments.ts'
+import { requireDate, requireFunction, requireOneOf, requireOptions, show } from '../internal/arguments.ts'
 import type { Clock } from '../internal/clock.ts'
 import { systemClock } from '../internal/clock.ts'
 import { parseEndpoint } from '../names/endpoint.ts'
@@ -12,7 +12,7 @@ import { normalizeHost } from '../names/host.ts'
 import { requireNames } from './hashed-names.ts'
 import { bySubject, endpointOf, latestLive } from './host-info.ts'
 import { type Merged, mergeSubject, replaceSubject } from './import-merge.ts'
-import { isLive, type Pin, type PinChange } from './pin.ts'
+import { isLive, PIN_STATES, type Pin, type PinChange } from './pin.ts'
 import type { Awaitable, ContestedSubject, PinStage, PinStore, StagedPins, SubjectChange } from './pin-store.ts'
 import { PlainStage } from './plain-stage.ts'
 
@@ -71,6 +71,7 @@ export interface ImportPlan extends AsyncDisposable {
  * @param pins - The pins, with subjects in canonical form. If it throws, there is no plan.
  * @throws {StoreError} `STORE_HASHED` if the mode is `replace` and the store keeps hashes of names.
  * @throws {RangeError} If a subject or a fingerprint is not in canonical form, or a subject has the same one twice.
+ * @throws {TypeError} If a state is none, or an instant no `Date`.
  * @example
  * import { parseFingerprint } from 'tlacacoca/certificate'
  * import { applyImport, MemoryPinStore, type Pin, planImport } from 'tlacacoca/tofu'
@@ -153,8 +154,15 @@ async function* canonical(
 }
 
 // A pin under another spelling would never be found again, and the host would be met for the first time once more.
-function requireCanonical({ subject, digest }: Pin): void {
+function requireCanonical({ subject, digest, state, keyDigest, notAfter, firstSeen, lastSeen }: Pin): void {
   if (!isFingerprint(digest)) throw new RangeError(`"digest" expected a canonical fingerprint, got ${show(digest)}`)
+  if (keyDigest !== null && !isFingerprint(keyDigest)) {
+    throw new RangeError(`"keyDigest" expected a canonical fingerprint or null, got ${show(keyDigest)}`)
+  }
+  requireOneOf('state', state, PIN_STATES)
+  if (notAfter !== null) requireDate('notAfter', notAfter)
+  requireDate('firstSeen', firstSeen)
+  requireDate('lastSeen', lastSeen)
   // A mailbox is kept under `user@host`.
   const endpoint = subject.slice(subject.lastIndexOf('@') + 1)
   const canonical = subject.includes('@') ? normalizeHost(endpoint) : parseEndpoint(endpoint).toString()

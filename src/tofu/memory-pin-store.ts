@@ -4,7 +4,7 @@
 import type { Fingerprint } from '../certificate/fingerprint.ts'
 import { StoreError } from '../errors.ts'
 import { requireDate } from '../internal/arguments.ts'
-import { isLive, type Pin, type PinChange } from './pin.ts'
+import { isLive, type Pin, type PinChange, stateNumber } from './pin.ts'
 import type {
   ClearedPins,
   PinListing,
@@ -50,7 +50,7 @@ export class MemoryPinStore implements PinStore {
     this.#requireOpen()
     if (update.atVersion !== undefined && update.atVersion !== this.#version) return false
     if (!update.changes.every((change) => isAsExpected(this.#pinsOf(change.subject), change.expect))) return false
-    // Copied before anything is changed, because a pin with an unusable date is refused here.
+    // Copied before anything is changed, because a pin that cannot be kept is refused here.
     const changes = update.changes.map((change) => ({ ...change, put: change.put.map(copyOf) }))
     for (const { subject, put, remove } of changes) {
       const pins = this.#subjects.get(subject) ?? new Map<Fingerprint, Pin>()
@@ -60,7 +60,7 @@ export class MemoryPinStore implements PinStore {
       else this.#subjects.set(subject, pins)
     }
     for (const material of update.remember ?? []) this.#remember(material)
-    this.#changes.push(...update.log)
+    for (const line of update.log) this.#changes.push(line)
     this.#version++
     return true
   }
@@ -210,6 +210,7 @@ export class MemoryPinStore implements PinStore {
 function copyOf(pin: Pin): Pin {
   const { notAfter, firstSeen, lastSeen } = pin
   for (const instant of [notAfter ?? lastSeen, firstSeen, lastSeen]) requireDate('pin', instant)
+  stateNumber(pin.state)
   return {
     ...pin,
     notAfter: notAfter === null ? null : new Date(notAfter),

@@ -17,6 +17,17 @@ export type PinState = 'trusted' | 'verified' | 'replaced' | 'distrusted' | 'ann
 /** Every state, in the order of their numbers in the database: append only. */
 export const PIN_STATES = ['trusted', 'verified', 'replaced', 'distrusted', 'announced'] as const satisfies PinState[]
 
+/**
+ * The number of a state in the database. Whatever is none of them must not get there, where it could pass for a live one.
+ *
+ * @throws {TypeError} If it is none.
+ */
+export function stateNumber(state: PinState): number {
+  const number = PIN_STATES.indexOf(state)
+  if (number < 0) throw new TypeError(`"state" expected one of ${PIN_STATES.join(', ')}, got ${JSON.stringify(state)}`)
+  return number
+}
+
 /** One remembered fingerprint of one subject. A subject may have several; (subject, digest) is the key. */
 export interface Pin {
   /** Whose it is, in canonical text: `example.org:1965`, `[::1]:1965`. */

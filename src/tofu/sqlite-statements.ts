@@ -4,7 +4,7 @@ import type { Database, Statement } from 'better-sqlite3'
 import { type Fingerprint, isFingerprint } from '../certificate/fingerprint.ts'
 import { StoreError } from '../errors.ts'
 import { isAsExpected } from './memory-pin-store.ts'
-import { PIN_STATES, type Pin, type PinChange, type PinChangeCause } from './pin.ts'
+import { PIN_STATES, type Pin, type PinChange, type PinChangeCause, stateNumber } from './pin.ts'
 import type { PinnedMaterial, PinUpdate } from './pin-store.ts'
 import { SETS_MARK } from './sqlite-purge.ts'
 
@@ -167,7 +167,7 @@ export function rowOf(pin: Pin): PinRow {
   return [
     pin.subject,
     pin.digest,
-    PIN_STATES.indexOf(pin.state),
+    stateNumber(pin.state),
     pin.keyDigest,
     pin.notAfter === null ? null : pin.notAfter.getTime(),
     pin.firstSeen.getTime(),

@@ -340,7 +340,7 @@ export class TofuStore {
   /** Every known host, in the order of their names. Of a store that hashes names, in that of their hashes. */
   async listHosts(): Promise<HostInfo[]> {
     const hosts: HostInfo[] = []
-    for await (const portion of this.#store.scan()) hosts.push(...hostsIn(portion))
+    for await (const portion of this.#store.scan()) for (const host of hostsIn(portion)) hosts.push(host)
     return hosts
   }
 
@@ -373,7 +373,9 @@ export class TofuStore {
   /** Every mark of `distrust`. */
   async listDistrusted(): Promise<Pin[]> {
     const marks: Pin[] = []
-    for await (const portion of this.#store.scan()) marks.push(...portion.filter((pin) => pin.state === 'distrusted'))
+    for await (const portion of this.#store.scan()) {
+      for (const pin of portion) if (pin.state === 'distrusted') marks.push(pin)
+    }
     return marks
   }
 

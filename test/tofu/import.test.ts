@@ -415,3 +415,15 @@ describe.each<{ where: string; open: () => Promise<PinStore> }>([
     })
   })
 })
+
+// A call takes some hundred thousand arguments at most.
+it('replaces more hosts in memory than a call takes arguments, and lists them', async () => {
+  const pins = new MemoryPinStore()
+  const many = Array.from({ length: 150_000 }, (_, n) => pin(`host${n}.example:1965`, a))
+  await applyImport(await planImport(pins, [{ pins: many }]))
+  const known = new TofuStore(pins)
+  expect(await known.listHosts()).toHaveLength(many.length)
+  const plan = await planImport(pins, [{ pins: [pin('host1.example:1965', b)] }], { mode: 'replace' })
+  expect(await applyImport(plan)).toMatchObject({ updated: 1, removed: many.length - 1 })
+  expect(await known.listHosts()).toMatchObject([{ endpoint: 'host1.example:1965', fingerprint: b }])
+}, 60_000)

@@ -1,7 +1,14 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { endpointFrom } from '../../src/names/index.ts'
-import { MemoryPinStore, type Pin, planImport, type TofuPolicy, TofuStore } from '../../src/tofu/index.ts'
+import {
+  MemoryPinStore,
+  type Pin,
+  planImport,
+  SqlitePinStore,
+  type TofuPolicy,
+  TofuStore,
+} from '../../src/tofu/index.ts'
 import { testCertificate } from '../support/certificates.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
@@ -150,6 +157,22 @@ describe('a planned import', () => {
     'ana@Example.org',
   ])('refuses %s, which would never be found again', async (subject) => {
     await expect(planImport(new MemoryPinStore(), [{ pins: [pin(subject)] }])).rejects.toThrow()
+  })
+
+  it.each([
+    { state: 'revoked' },
+    { state: undefined },
+    { keyDigest: 'a'.repeat(64) },
+    { notAfter: new Date(Number.NaN) },
+    { firstSeen: '2030-06-01' },
+    { lastSeen: null },
+  ])('refuses a pin with %o, in a file too', async (mistake) => {
+    const wrong = { ...pin('example.org:1965'), ...mistake } as Pin
+    for (const store of [new MemoryPinStore(), await SqlitePinStore.open(join(await temporaryFolder(), 'pins.db'))]) {
+      await expect(planImport(store, [{ pins: [wrong] }])).rejects.toThrow(Object.keys(mistake)[0])
+      expect(await store.read('example.org:1965')).toEqual([])
+      store.close()
+    }
   })
 
   it.each([`SHA256:${'a'.repeat(64)}`, `sha256:${'A'.repeat(64)}`, 'a'.repeat(64), ''])(
