@@ -3,7 +3,7 @@
 import type { Certificate } from '../certificate/certificate.ts'
 import type { Fingerprint } from '../certificate/fingerprint.ts'
 import { isLive, type Pin, type PinState } from './pin.ts'
-import type { PinnedMaterial, SeenMaterial } from './pin-store.ts'
+import { type PinnedMaterial, SEEN_INTERVAL_MS, type SeenMaterial } from './pin-store.ts'
 
 /** What the store keeps of a certificate beside its pin. */
 export function materialOf(certificate: Certificate): PinnedMaterial {
@@ -32,12 +32,18 @@ export interface NewPin {
   readonly among: readonly Pin[]
 }
 
-/** A pin for a certificate that was just seen, or for a fingerprint that somebody gave. */
+/**
+ * A pin for a certificate that was just seen, or for a fingerprint that somebody gave. A certificate that somebody trusts
+ * counts as seen, since nobody can tell where it came from and mostly a server showed it a moment ago; but like a visit, it
+ * counts once a day.
+ */
 export function pinFor(what: Certificate | Fingerprint, facts: NewPin): Pin {
   const seen = typeof what !== 'string'
   const digest = seen ? what.fingerprint : what
   const former = facts.among.find((pin) => pin.digest === digest && pin.state !== 'announced')
   const daysBefore = former?.daysSeen ?? 0
+  const sinceMs = former === undefined ? SEEN_INTERVAL_MS : Math.abs(facts.now.getTime() - former.lastSeen.getTime())
+  const isNewDay = daysBefore === 0 || sinceMs >= SEEN_INTERVAL_MS
   return {
     subject: facts.subject,
     digest,
@@ -46,7 +52,7 @@ export function pinFor(what: Certificate | Fingerprint, facts: NewPin): Pin {
     notAfter: seen ? what.notAfter : (former?.notAfter ?? null),
     firstSeen: former?.firstSeen ?? facts.now,
     lastSeen: facts.now,
-    daysSeen: seen ? daysBefore + 1 : daysBefore,
+    daysSeen: seen && isNewDay ? daysBefore + 1 : daysBefore,
     source: facts.source,
     note: facts.note ?? former?.note ?? null,
   }

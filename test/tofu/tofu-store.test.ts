@@ -426,6 +426,22 @@ describe.each([
     })
   })
 
+  describe('the days on which a certificate was seen', () => {
+    it('are counted once a day, however often it is trusted', async () => {
+      let now = Date.parse('2030-06-01T12:00:00Z')
+      const store = await open({ clock: () => now })
+      const days = async () => (await store.getHostInfo(endpoint))?.daysSeen
+      await store.trust(endpoint, first.fingerprint)
+      expect(await days()).toBe(0)
+      for (const each of [first, first, other, first]) await store.trust(endpoint, each)
+      expect(await days()).toBe(1)
+      now += DAY
+      for (const each of [other, first, first]) await store.trust(endpoint, each)
+      expect(await days()).toBe(2)
+      await store.close()
+    })
+  })
+
   describe('pinIfAbsent', () => {
     it('pins once, and then tells what is pinned', async () => {
       const store = await open()
