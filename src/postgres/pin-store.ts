@@ -62,7 +62,7 @@ export class PostgresPinStore implements PinStore {
     // The states are numbered by PIN_STATES: 0 and 1 are live, 3 is a mark.
     const [row] = await this.#database.query(
       `SELECT last_seen FROM ${this.#in}
-       WHERE subject = $1 AND digest = $2 AND state <= 1 AND key_digest IS NOT NULL`,
+       WHERE subject = $1 AND digest = $2 AND state BETWEEN 0 AND 1 AND key_digest IS NOT NULL`,
       [subject, digest],
     )
     return row === undefined ? undefined : Number(row.last_seen)
@@ -181,7 +181,7 @@ export class PostgresPinStore implements PinStore {
          key_digest = coalesce(key_digest, CASE WHEN NOT EXISTS (
            SELECT 1 FROM ${this.#in} m WHERE m.subject = $1 AND m.state = 3) THEN $5::text END),
          not_after = coalesce(not_after, $6::bigint)
-       WHERE subject = $1 AND digest = $2 AND state <= 1 RETURNING 1 AS is_live`,
+       WHERE subject = $1 AND digest = $2 AND state BETWEEN 0 AND 1 RETURNING 1 AS is_live`,
       [subject, digest, at, SEEN_INTERVAL_MS, material?.keyDigest ?? null, material?.notAfter?.getTime() ?? null],
     )
     return rows.length > 0

@@ -133,7 +133,7 @@ export class SqliteStage implements PinStage {
           `INSERT INTO contested(subject) SELECT subject FROM known k
              WHERE (SELECT count(*) FROM incoming i WHERE i.subject = k.subject) > 1 OR NOT EXISTS (
                SELECT 1 FROM incoming i JOIN main.pin p ON p.subject = i.subject AND p.digest = i.digest
-               WHERE i.subject = k.subject AND p.state <= 1);
+               WHERE i.subject = k.subject AND p.state BETWEEN 0 AND 1);
            DELETE FROM known WHERE subject IN (SELECT subject FROM contested)`,
         )
       }

@@ -64,7 +64,7 @@ export class Statements {
     // The states are numbered by PIN_STATES: 0 and 1 are live, 3 is a mark.
     this.lastSeen = db
       .prepare<[string, string], number>(
-        'SELECT last_seen FROM pin WHERE subject = ? AND digest = ? AND state <= 1 AND key_digest IS NOT NULL',
+        'SELECT last_seen FROM pin WHERE subject = ? AND digest = ? AND state BETWEEN 0 AND 1 AND key_digest IS NOT NULL',
       )
       .pluck()
     const pins = <Parameters extends unknown[]>(rest: string) =>
@@ -84,7 +84,7 @@ export class Statements {
          key_digest = coalesce(key_digest, iif(
            EXISTS (SELECT 1 FROM pin m WHERE m.subject = @subject AND m.state = 3), NULL, @keyDigest)),
          not_after = coalesce(not_after, @notAfter)
-       WHERE subject = @subject AND digest = @digest AND state <= 1`,
+       WHERE subject = @subject AND digest = @digest AND state BETWEEN 0 AND 1`,
     )
     // No subject holds U+10FFFF, so that this is the end of everything that begins with the prefix.
     this.list = pins(
