@@ -73,7 +73,13 @@ export function hasUnmergedLog(path: string): boolean {
 }
 
 function statIfPresent(path: string): Stats | null {
-  return statSync(path, { throwIfNoEntry: false }) ?? null
+  try {
+    return statSync(path)
+  } catch (error) {
+    // What `throwIfNoEntry` takes for absence is not the same in all versions of Node: newer ones add what is below a file.
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
+    throw error
+  }
 }
 
 function isOpenHere(stats: Stats): boolean {

@@ -392,7 +392,8 @@ async function create(path: string, schema: SqliteSchema): Promise<void> {
     await ensurePrivateDirectory(dirname(path))
     await writeFileAtomic(path, bytes, { mode: 0o600, overwrite: false })
   } catch (error) {
-    if (error instanceof FileError && error.code === 'ERR_TLACACOCA_FILE_EXISTS') return
+    // Somebody else was faster.
+    if (error instanceof FileError && error.code === 'ERR_TLACACOCA_FILE_EXISTS' && error.path === path) return
     throw cannotCreate(path, schema, error)
   }
 }
