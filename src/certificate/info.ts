@@ -1,9 +1,9 @@
 // A certificate in a nutshell, as plain data.
 
-import { requireDate } from '../internal/arguments.ts'
 import { Certificate, type CertificateInput, type CertificateValidity } from './certificate.ts'
 import type { SubjectAltNames } from './extensions.ts'
 import type { Fingerprint } from './fingerprint.ts'
+import { instantOf } from './load.ts'
 import type { KeyType } from './public-key.ts'
 
 /** What people want to know of a certificate. A plain object: `JSON.stringify` writes it, dates as ISO text. */
@@ -66,8 +66,7 @@ export function getCertificateInfo(
   certificate: CertificateInput,
   options: { readonly at?: Date } = {},
 ): CertificateInfo {
-  const at = options.at ?? new Date()
-  requireDate('at', at)
+  const at = instantOf(options)
   const read = Certificate.from(certificate)
   const validity = read.validityAt(at)
   const { dns, ip, email, uri } = read.subjectAltNames

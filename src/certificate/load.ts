@@ -128,8 +128,8 @@ export function isCertificateNotYetValid(certificate: CertificateInput, options:
   return Certificate.from(certificate).validityAt(instantOf(options)) === 'not_yet_valid'
 }
 
-// A `Date` in place of the options has no `at`, and would be read as "now".
-function instantOf(options: { readonly at?: Date }): Date {
+/** @internal A `Date` in place of the options has no `at`, and would be read as "now". */
+export function instantOf(options: { readonly at?: Date }): Date {
   requireOptions('options', options, ['at'])
   if (options instanceof Date) throw new TypeError('"options" expected { at }, got a Date')
   const { at = new Date() } = options

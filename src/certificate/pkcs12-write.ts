@@ -133,7 +133,7 @@ const UNFIT = /[\p{Cc}\p{Cs}]/u
 
 /** PKCS#9 attributes (RFC 2985). The mark that pairs key and certificate is the certificate's SHA-1, as with OpenSSL. */
 function attributesOf(leaf: Certificate, friendlyName: string | undefined): readonly Uint8Array[] {
-  const localKeyId = attribute(ATTRIBUTE.localKeyId, octetString(Buffer.from(leaf.sha1.replaceAll(':', ''), 'hex')))
+  const localKeyId = attribute(ATTRIBUTE.localKeyId, octetString(Buffer.from(leaf.sha1, 'hex')))
   if (friendlyName === undefined) return [localKeyId]
   const name = element(TAG.bmpString, Buffer.from(friendlyName, 'utf16le').swap16())
   return [attribute(ATTRIBUTE.friendlyName, name), localKeyId]

@@ -16,6 +16,7 @@ import { type Passphrase, passphraseBytes, requirePassphrase } from './passphras
 import { formatPem, type PemBlock, parsePem } from './pem.ts'
 import { encryptPkcs8, type KeyDerivation, readEncryptedPkcs8 } from './private-key-encryption.ts'
 import { readPublicKeyInfo, requireOrdinaryKey } from './public-key.ts'
+import { textOf } from './source.ts'
 
 /** A private key as it stands in a file: PEM as text or bytes, or DER. */
 export type PrivateKeySource = string | Uint8Array
@@ -213,7 +214,7 @@ function readSource(source: PrivateKeySource): PemBlock {
   if (typeof source !== 'string' && !(source instanceof Uint8Array)) {
     throw new TypeError(`"privateKey" expected PEM or DER, got ${source === null ? 'null' : `a ${typeof source}`}`)
   }
-  const text = typeof source === 'string' ? source : Buffer.from(source).toString('latin1')
+  const text = typeof source === 'string' ? source : textOf(source)
   if (typeof source !== 'string' && !text.includes('-----BEGIN ')) return { label: '', headers: [], der: source }
 
   const blocks = reading(() => parsePem(text)).filter((block) => block.label.endsWith('PRIVATE KEY'))

@@ -3,7 +3,7 @@
 
 import type { KeyObject } from 'node:crypto'
 import { CertificateError, PrivateKeyError } from '../errors.ts'
-import { show } from '../internal/arguments.ts'
+import { requireOptions } from '../internal/arguments.ts'
 import { type Clock, systemClock } from '../internal/clock.ts'
 import { Certificate, type CertificateInput } from './certificate.ts'
 import { loadCertificateBuilder } from './certificate-builder.ts'
@@ -57,7 +57,7 @@ export interface RenewedCertificate {
  * @throws {PrivateKeyError} KEY_MISMATCH if the key is not that of the certificate; else as `loadPrivateKey` does.
  * @throws {CertificateError} CERTIFICATE_UNSUPPORTED if it was signed by somebody else, who alone can renew it, if the key
  *   is too weak to be used any longer, or if the name is no proper text; CERTIFICATE_MALFORMED if it cannot be read.
- * @throws {TypeError} For options of the wrong type.
+ * @throws {TypeError} For options of the wrong type, or unknown ones.
  * @throws {RangeError} For dates that cannot be in a certificate.
  * @example
  * import { readFile } from 'node:fs/promises'
@@ -71,9 +71,7 @@ export interface RenewedCertificate {
  * await saveCertificateFiles(renewed, { certFile: 'cert.pem', overwrite: true })
  */
 export async function renewCertificate(options: RenewOptions): Promise<RenewedCertificate> {
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`"options" expected an object, got ${show(options)}`)
-  }
+  requireOptions('options', options, Object.keys(RENEW_OPTIONS))
   const validity = readValidity(options, options.clock ?? systemClock)
   const old = firstOf(options.certificate)
   requireOwn(old, 'renewed')
@@ -99,6 +97,17 @@ export async function renewCertificate(options: RenewOptions): Promise<RenewedCe
   }
   const certificate = await builder.build(parts, signerFor(key, spki))
   return { certificate, certificatePem: certificate.toPem(), fingerprint: certificate.fingerprint }
+}
+
+/** @internal */
+export const RENEW_OPTIONS: Readonly<Record<keyof RenewOptions, true>> = {
+  certificate: true,
+  privateKey: true,
+  passphrase: true,
+  validDays: true,
+  notAfter: true,
+  notBefore: true,
+  clock: true,
 }
 
 /** @internal The certificate that is meant, which the key must fit. */

@@ -18,7 +18,7 @@ import { type Passphrase, requirePassphrase } from './passphrase.ts'
 import { formatPem } from './pem.ts'
 import { exportPkcs8, matchesCertificate, publicHalf, toPrivateKey } from './private-key.ts'
 import { encryptPkcs8 } from './private-key-encryption.ts'
-import { firstOf, type RenewOptions, requireOwn, requireText } from './renew.ts'
+import { firstOf, RENEW_OPTIONS, type RenewOptions, requireOwn, requireText } from './renew.ts'
 import { nextName } from './rotation-name.ts'
 import { signerFor } from './signing.ts'
 
@@ -102,17 +102,7 @@ export async function rotateCertificate(options: RotateOptions): Promise<Rotated
   }
 }
 
-const OPTION_NAMES: Readonly<Record<keyof RotateOptions, true>> = {
-  certificate: true,
-  privateKey: true,
-  passphrase: true,
-  validDays: true,
-  notAfter: true,
-  notBefore: true,
-  clock: true,
-  key: true,
-  newPassphrase: true,
-}
+const OPTION_NAMES: Readonly<Record<keyof RotateOptions, true>> = { ...RENEW_OPTIONS, key: true, newPassphrase: true }
 const OPTIONS = Object.keys(OPTION_NAMES)
 
 /** The host that a certificate is for, if it is one that a server can hand over. */

@@ -1,5 +1,10 @@
 import { expect, it } from 'vitest'
-import { isCertificateExpired, isCertificateNotYetValid, validateCertificateFile } from '../../src/certificate/index.ts'
+import {
+  getCertificateInfo,
+  isCertificateExpired,
+  isCertificateNotYetValid,
+  validateCertificateFile,
+} from '../../src/certificate/index.ts'
 import { testCertificate } from '../support/certificates.ts'
 
 const later = new Date('2099-01-01T00:00:00Z')
@@ -18,6 +23,7 @@ it.each([later, { At: later }, { now: later }, { at: '2099-01-01' }, { at: new D
     const { certificate } = await testCertificate()
     expect(() => isCertificateExpired(certificate, options as never)).toThrow(/"options"|"at"/)
     expect(() => isCertificateNotYetValid(certificate, options as never)).toThrow(/"options"|"at"/)
+    expect(() => getCertificateInfo(certificate, options as never)).toThrow(/"options"|"at"/)
   },
 )
 

@@ -31,6 +31,7 @@ describe('loadPrivateKey', () => {
     ['SEC1', pem(ec, 'sec1'), ec],
     ['SEC1 as DER', der(ec, 'sec1'), ec],
     ['PEM as bytes', Buffer.from(pem(ec)), ec],
+    ['PEM as bytes with a byte order mark', Buffer.from(`\ufeff${pem(ec)}`), ec],
     ['PEM with CRLF', pem(ec).replaceAll('\n', '\r\n'), ec],
     ['PEM with text around it', `0 Bag Attributes\n    friendlyName: x\n${pem(ec)}trailer\n`, ec],
     ['bytes with text around it', Buffer.from(`0 Bag Attributes: é\n${pem(ec)}`, 'latin1'), ec],

@@ -262,4 +262,11 @@ describe('renewCertificate refuses', () => {
   it('no options', async () => {
     await expect(renewCertificate(undefined as never)).rejects.toThrow(TypeError)
   })
+
+  // It would be renewed for 365 days, and nobody would notice.
+  it('an option that it does not know', async () => {
+    const { certPem: certificate, keyPem: privateKey } = await testCertificate()
+    const options = { certificate, privateKey, validdays: 730 }
+    await expect(renewCertificate(options)).rejects.toThrow(/^"options" has no option "validdays"/)
+  })
 })
