@@ -35,20 +35,28 @@ export function readDuration(option: string, text: string): Duration {
 
 /** How long a duration is from now on, in milliseconds. */
 export function millisecondsOf(option: string, text: string, now: number): number {
-  return parseDuration(readDuration(option, text), option).from(new Date(now)).getTime() - now
+  const duration = parseDuration(readDuration(option, text), option)
+  try {
+    return duration.from(new Date(now)).getTime() - now
+  } catch (error) {
+    // It ends after the last year that a date can be written in.
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error })
+  }
 }
 
-/** A whole number above zero. */
-export function readCount(option: string, text: string, most = 1_000_000): number {
+/** A whole number, above zero unless `from` says otherwise. */
+export function readCount(option: string, text: string, { from = 1, to = 1_000_000 } = {}): number {
   const count = Number(text)
-  if (/^[1-9][0-9]*$/.test(text) && count <= most) return count
-  throw new UsageError(`${option} expected a whole number from 1 to ${most}, got ${text}`)
+  if (/^(?:0|[1-9][0-9]*)$/.test(text) && count >= from && count <= to) return count
+  throw new UsageError(`${option} expected a whole number from ${from} to ${to}, got ${text}`)
 }
 
 /** A date as ISO 8601 writes it: a day, which begins by UTC, or an instant. */
 export function readDate(option: string, text: string): Date {
   const date = new Date(text)
-  if (/^\d{4}-\d\d-\d\d(?:T[0-9:.]+Z)?$/.test(text) && !Number.isNaN(date.getTime())) return date
+  const isWritten = /^\d{4}-\d\d-\d\d(?:T[0-9:.]+Z)?$/.test(text) && !Number.isNaN(date.getTime())
+  // The platform takes the 31st of February for the 3rd of March.
+  if (isWritten && new Date(text.slice(0, 10)).toISOString().startsWith(text.slice(0, 10))) return date
   throw new UsageError(`${option} expected a date such as 2030-12-31 or 2030-12-31T12:00:00Z, got ${text}`)
 }
 

@@ -240,6 +240,7 @@ describe('ca sign', () => {
     { what: 'hooks that are none', text: 'export default { hooks: 7 }' },
     { what: 'a profile that is none', text: 'export default { profiles: [{ name: 7 }] }' },
     { what: 'a default profile that there is not', text: "export default { defaultProfile: 'x' }" },
+    { what: 'what fails when it is called', text: "export default () => { throw new Error('no') }" },
   ])('refuses a configuration that says $what', async ({ text }) => {
     const { ca, csr, home } = await world()
     await writeFile(join(home, 'my-ca.mjs'), text)

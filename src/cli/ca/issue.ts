@@ -65,9 +65,7 @@ function intermediateOf({ profile, clientHash, subject = [], san = [], pathLengt
   }
   return {
     subject: readSubject(subject),
-    ...(pathLength === undefined
-      ? {}
-      : { pathLength: pathLength === '0' ? 0 : readCount('--path-length', pathLength) }),
+    ...(pathLength === undefined ? {} : { pathLength: readCount('--path-length', pathLength, { from: 0 }) }),
     ...validityOf(dates),
   }
 }

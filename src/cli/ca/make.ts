@@ -32,9 +32,7 @@ export async function init({ io }: Cli, directory: string, options: InitOptions,
       clock: io.clock,
       ...(validity === undefined ? {} : { validity: readDuration('--validity', validity) }),
       ...(key === undefined ? {} : { key }),
-      ...(pathLength === undefined
-        ? {}
-        : { pathLength: pathLength === '0' ? 0 : readCount('--path-length', pathLength) }),
+      ...(pathLength === undefined ? {} : { pathLength: readCount('--path-length', pathLength, { from: 0 }) }),
       ...(dangerouslyUnencrypted ? { dangerouslyUnencrypted } : {}),
       passphrase: passphraseOf(command),
     }),

@@ -69,6 +69,19 @@ export async function openIssued(io: CliIo, command: Command): Promise<SqliteIss
   return SqliteIssuedStore.open(path)
 }
 
+/** What goes wrong in there is a mistake of whoever wrote it. */
+async function callOf(path: string, configure: Configure): Promise<unknown> {
+  try {
+    return await configure(library)
+  } catch (cause) {
+    throw new UsageError(`the function that ${path} exports failed: ${reasonIn(cause)}`, { cause })
+  }
+}
+
+function reasonIn(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
 /** What a configuration can say: options of an authority that are no concern of the command line. */
 const CONFIGURABLE = [
   'hooks',
@@ -81,6 +94,8 @@ const CONFIGURABLE = [
 
 type Configured = Pick<AuthorityOptions, (typeof CONFIGURABLE)[number]>
 
+type Configure = (given: typeof library) => unknown
+
 /**
  * Loads an ES module whose default export is the options, or a function that makes them. The function gets this library,
  * so that a configuration works wherever it lies and whatever is installed beside it.
@@ -88,10 +103,9 @@ type Configured = Pick<AuthorityOptions, (typeof CONFIGURABLE)[number]>
 async function loadConfig(path: string): Promise<Configured> {
   const url = pathToFileURL(resolve(path)).href
   const { default: exported }: { readonly default?: unknown } = await import(url).catch((cause: unknown) => {
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw new UsageError(`${path} cannot be loaded: ${why}`, { cause })
+    throw new UsageError(`${path} cannot be loaded: ${reasonIn(cause)}`, { cause })
   })
-  const made: unknown = typeof exported === 'function' ? await exported(library) : exported
+  const made: unknown = typeof exported === 'function' ? await callOf(path, exported as Configure) : exported
   if (typeof made !== 'object' || made === null) {
     throw new UsageError(`${path} has to export, as its default, an object with ${CONFIGURABLE.join(', ')}`)
   }

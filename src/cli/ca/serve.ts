@@ -13,7 +13,7 @@ import { createServerContext, peerOf } from '../../tls/index.ts'
 import type { Cli, Outcome } from '../command.ts'
 import { UsageError } from '../exit-code.ts'
 import { type CliIo, styled } from '../io.ts'
-import { counted, fromUser } from '../options.ts'
+import { counted, fromUser, readCount } from '../options.ts'
 import { openAuthority } from './open.ts'
 
 interface ServeOptions {
@@ -75,9 +75,7 @@ type Place = { readonly path: string } | { readonly host: string; readonly port:
 
 function placeOf({ socket, port, host }: ServeOptions): Place {
   if (socket !== undefined) return { path: socket }
-  const number = Number(port)
-  if (!/^\d{1,5}$/.test(port) || number > 65535) throw new UsageError(`--port expected 0 to 65535, got ${port}`)
-  return { host, port: number }
+  return { host, port: readCount('--port', port, { from: 0, to: 65_535 }) }
 }
 
 type TlsFiles = { readonly certFile: string; readonly keyFile: string }

@@ -75,8 +75,8 @@ interface Step {
 
 async function get(cli: Cli, text: string, options: GetOptions, command: Command): Promise<Outcome> {
   const { io } = cli
-  const maxRedirects = options.maxRedirects === '0' ? 0 : readCount('--max-redirects', options.maxRedirects, 100)
-  const maxBytes = readCount('--max-bytes', options.maxBytes, Number.MAX_SAFE_INTEGER)
+  const maxRedirects = readCount('--max-redirects', options.maxRedirects, { from: 0, to: 100 })
+  const maxBytes = readCount('--max-bytes', options.maxBytes, { to: Number.MAX_SAFE_INTEGER })
   const visited: GeminiUrl[] = []
   const steps: Step[] = []
   let url = readUrl(text)
@@ -170,7 +170,7 @@ class Visits implements AsyncDisposable {
   private constructor(cli: Cli, options: GetOptions, known: TofuStore, seen: { verdict: Verdict | null }) {
     this.#cli = cli
     this.#options = options
-    this.#timeoutMs = readCount('--timeout', options.timeout, 3600) * 1000
+    this.#timeoutMs = readCount('--timeout', options.timeout, { to: 3600 }) * 1000
     this.#policy = policyFor(cli.io, options)
     this.#known = known
     this.#seen = seen

@@ -50,7 +50,7 @@ Examples:
 
 async function probe({ io }: Cli, host: string, options: ProbeOptions, command: Command): Promise<Outcome> {
   const endpoint = readServer(host)
-  const settings = { timeoutMs: readCount('--timeout', options.timeout, 3600) * 1000, signal: io.signal }
+  const settings = { timeoutMs: readCount('--timeout', options.timeout, { to: 3600 }) * 1000, signal: io.signal }
   const request = requestOf(endpoint, options.request)
   const seen = await look(endpoint, { ...settings, ...(request === null ? {} : { request }) })
   const at = new Date(io.clock())

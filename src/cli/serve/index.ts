@@ -150,8 +150,7 @@ function introduction(
 }
 
 function portOf(settings: Settings, { port }: ServeOptions): number {
-  if (port === '0') return 0
-  if (port !== undefined) return readCount('--port', port, 65_535)
+  if (port !== undefined) return readCount('--port', port, { from: 0, to: 65_535 })
   return settings.port ?? DEFAULT_PORT
 }
 
