@@ -145,6 +145,8 @@ function requireClientCertificates(value: unknown): asserts value is ClientCerti
 export class ServerContext {
   readonly #settings: ContextSettings
   readonly #attached = new Set<Server>()
+  /** Those that have our listeners, which stay when they are closed. */
+  readonly #prepared = new WeakSet<Server>()
   #generation: Generation
   #reloading: Promise<unknown> = Promise.resolve()
 
@@ -187,11 +189,21 @@ export class ServerContext {
   /**
    * Makes a server that was created with {@link ServerContext.options} complete: it follows each reload, handshakes
    * that fail or take too long are ended, and {@link peerOf} knows the issuance of its clients. Call it right after
-   * creating the server. It ends with the server's `close` event.
+   * creating the server. It ends with the server's `close` event; one that is to listen again is attached again.
+   *
+   * @throws {ContextError} If a reload has brought certificates with keys of different types since the server was made.
    */
   attach(server: Server): void {
     if (this.#attached.has(server)) return
+    requireOneKeyType(this.#generation)
     this.#attached.add(server)
+    server.once('close', () => this.#attached.delete(server))
+    if (this.#prepared.has(server)) {
+      // It may have missed a reload while it was closed.
+      server.setSecureContext(this.#generation.default.options)
+      return
+    }
+    this.#prepared.add(server)
     // First of all listeners, because whoever asks Node for a client's certificate first gets the whole chain.
     server.prependListener('secureConnection', (socket: TLSSocket) => {
       try {
@@ -203,12 +215,12 @@ export class ServerContext {
     })
     // Node only tells of a handshake that takes too long; the connection would stay for ever.
     server.on('tlsClientError', (_error, socket) => socket.destroy())
-    server.once('close', () => this.#attached.delete(server))
   }
 
   /**
-   * Reads everything again: certificates, keys and authorities; chains that were given as they are stay. If all of it is in order it takes effect at once, for
-   * new connections; those that exist go on. Otherwise nothing changes. Calls at the same time wait for one another.
+   * Reads everything again: certificates, keys and authorities; chains that were given as they are stay. If all of it is
+   * in order it takes effect at once, for new connections; those that exist go on. Otherwise nothing changes. Calls at the
+   * same time wait for one another.
    *
    * @throws The errors of {@link createServerContext}; the set in force stays in force.
    */

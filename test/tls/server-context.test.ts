@@ -312,6 +312,48 @@ describe('options for a tls.createServer of your own', () => {
     return { server, port: (server.address() as { port: number }).port }
   }
 
+  it('may listen again, attached again: with what a reload has brought meanwhile, and issuers judged as before', async () => {
+    const folder = await temporaryFolder()
+    const source = { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') }
+    const write = async ({ certPem, keyPem }: ForgedCertificate): Promise<void> => {
+      await writeFile(source.certFile, certPem)
+      await writeFile(source.keyFile, keyPem)
+    }
+    const root = forgeCertificate({ commonName: 'root', ca: true })
+    const between = forgeCertificate({ commonName: 'between', ca: true, issuer: root })
+    const mine = forgeCertificate({ issuer: between })
+    await write(org)
+    const context = await createServerContext({
+      certificates: [source, sourceOf(forgeCertificate({ hosts: ['second.example'] }))],
+      clientCertificates: { trustedAuthorities: [root.certificate] },
+    })
+    const server = createTcpTlsServer(context.options, (socket) => {
+      socket.on('error', () => {})
+      socket.resume().end(`${peerOf(socket)?.issuance}`)
+    })
+    const visitOnce = async () => {
+      context.attach(server)
+      server.listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      const { port } = server.address() as { port: number }
+      const seen = await visit(port, { cert: mine.certPem + between.certPem, key: mine.keyPem })
+      server.close()
+      await once(server, 'close')
+      return seen
+    }
+    expect(await visitOnce()).toMatchObject({ text: 'issued', server: org.certificate.fingerprint })
+
+    const next = forgeCertificate({ hosts: ['example.org'] })
+    await write(next)
+    await context.reload()
+    expect(await visitOnce()).toMatchObject({ text: 'issued', server: next.certificate.fingerprint })
+
+    // Nobody is attached now, so these are fine for `createServer`; this server would mix them up.
+    await write(forgeCertificate({ hosts: ['example.org'], key: 'Ed25519' }))
+    await context.reload()
+    expect(() => context.attach(server)).toThrow(expect.objectContaining({ code: 'ERR_TLACACOCA_CONTEXT_INVALID' }))
+  })
+
   it('show the certificate for the name, and let nobody in who asks for another if that is refused', async () => {
     const other = forgeCertificate({ hosts: ['example.net'] })
     const certificates = [sourceOf(org), sourceOf(other)]
