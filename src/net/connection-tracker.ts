@@ -177,11 +177,17 @@ export class ConnectionTracker {
 
   /** Asks all of them, or up to the first that refuses: null, or who it was. */
   #askGuards(socket: Socket, address: ClientAddress): Refusal | null {
-    for (const { name, guard } of this.#limits.guards) {
+    const { guards } = this.#limits
+    if (guards.length === 0) return null
+    const accepted: ConnectionGuard[] = []
+    // One listener for all of them: of many on one socket Node warns.
+    socket.once('close', () => {
+      for (const guard of accepted) this.#tellOfEnd(guard, address)
+    })
+    for (const { name, guard } of guards) {
       const refusal = this.#ask(guard, address)
       if (refusal !== null) return { reason: 'guard', guard: name, ...refusal }
-      // Before the next one is asked, so that this one hears of the end in any case.
-      socket.once('close', () => this.#tellOfEnd(guard, address))
+      accepted.push(guard)
     }
     return null
   }

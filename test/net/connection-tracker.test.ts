@@ -80,6 +80,21 @@ it.each([
   },
 )
 
+it('puts no more listeners on a socket for many guards than for one', async () => {
+  const closed = vi.fn()
+  const guards = Array.from({ length: 20 }, (_, index) => ({
+    opened: () => ({ accept: true }),
+    closed: () => closed(index),
+  }))
+  const [one, many] = [socketFrom('192.0.2.1'), socketFrom('192.0.2.2')]
+  new ConnectionTracker({ guards: guards.slice(0, 1) }).admit(one, () => {})
+  new ConnectionTracker({ guards }).admit(many, () => {})
+  expect(many.listenerCount('close')).toBe(one.listenerCount('close'))
+  many.destroy()
+  await once(many, 'close')
+  expect(closed.mock.calls.flat()).toEqual(guards.map((_, index) => index))
+})
+
 it('asks no guard about a client that is destroyed as its header is read', async () => {
   const guard = { opened: vi.fn(() => ({ accept: true })) }
   const tracker = new ConnectionTracker({ proxyProtocol: { trusted: ['192.0.2.1'] }, guards: [guard] })
