@@ -261,9 +261,10 @@ export class BanList implements Middleware, ConnectionGuard {
     // After the ban it begins anew, but the next ban will be longer.
     this.#table.setForgivenAt(slot, 0)
     this.#bans++
-    if (this.#onBan !== null) tell(this.#onBan, { address, seconds, step })
+    // Watchers first: `onBan` may lift the ban, of which they must hear last.
     this.#tellWatchers(address, seconds)
-    return seconds
+    if (this.#onBan !== null) tell(this.#onBan, { address, seconds, step })
+    return this.secondsLeft(address)
   }
 
   #tellWatchers(address: ClientAddress, seconds: number): void {

@@ -360,9 +360,13 @@ describe('onBan', () => {
   })
 
   it('may lift the ban', () => {
-    const { bans, offend, left } = banList({ onBan: ({ address }) => void bans.lift(address) })
-    offend()
+    const { bans, report, left } = banList({ onBan: ({ address }) => void bans.lift(address) })
+    const heard: number[] = []
+    bans.watch((_, seconds) => heard.push(seconds))
+    expect([report(), report(), report()]).toEqual([0, 0, 0])
     expect(left()).toBe(0)
+    // Whoever shares bans with others must not hear of the ban last.
+    expect(heard).toEqual([60, 0])
   })
 })
 
