@@ -152,7 +152,7 @@ class Lines {
       start = end + 1
     }
     this.#begun = text.slice(start)
-    if (this.#begun.length > MAX_LINE) this.#refuse('a line of it is too long')
+    this.#requireShort(this.#begun)
   }
 
   end(): AddressList {
@@ -165,6 +165,7 @@ class Lines {
   }
 
   #read(line: string): void {
+    this.#requireShort(line)
     if (this.#lines++ === 0) line = line.replace(BYTE_ORDER_MARK, '')
     const comment = line.search(/[#;]/)
     const text = (comment < 0 ? line : line.slice(0, comment)).trim()
@@ -181,6 +182,11 @@ class Lines {
     if (this.#ipv4.count + this.#ipv6.count > this.#maxEntries) {
       this.#refuse(`it has more than ${this.#maxEntries} entries`)
     }
+  }
+
+  /** Also of a line that came in one piece: whether a file is a list does not depend on how it is cut. */
+  #requireShort(line: string): void {
+    if (line.length > MAX_LINE) this.#refuse('a line of it is too long')
   }
 
   #summary(atLeast: string): string {

@@ -161,6 +161,17 @@ describe('an address list', () => {
     await expect(loadAddressList(path)).rejects.toThrow('a line of it is too long')
   })
 
+  it.each([0, 5000])('refuses a line that is too long wherever it stands, behind %d bytes', async (before) => {
+    const path = join(await temporaryFolder(), 'list.txt')
+    const listWith = (length: number): string => `#${'-'.repeat(before)}\n${'#'.repeat(length)}\n192.0.2.1\n`
+    await writeFile(path, listWith(10_001))
+    await expect(loadAddressList(path)).rejects.toThrow('a line of it is too long')
+    expect(() => parseAddressList(listWith(10_001))).toThrow('a line of it is too long')
+    await writeFile(path, listWith(10_000))
+    expect((await loadAddressList(path)).size).toBe(1)
+    expect(parseAddressList(listWith(10_000)).size).toBe(1)
+  })
+
   it('says which file cannot be read', async () => {
     const missing = join(await temporaryFolder(), 'missing.txt')
     await expect(loadAddressList(missing)).rejects.toMatchObject({
