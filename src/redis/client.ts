@@ -32,15 +32,15 @@ export type RedisClient =
       sendCommand(command: string[]): Promise<unknown>
     }
 
-/** One way to ask all of them. */
+/** One way to ask all of them, whose promises are of our own make. */
 export function commandOf(client: RedisClient): RedisCommand {
   if (typeof client === 'function') return async (command, key) => client(command, key)
   // `ioredis` has a `sendCommand` too, which takes something else.
   if (typeof client === 'object' && client !== null && 'call' in client && typeof client.call === 'function') {
-    return ([name = '', ...args]) => client.call(name, ...args)
+    return async ([name = '', ...args]) => client.call(name, ...args)
   }
   if (typeof client === 'object' && client !== null && 'sendCommand' in client) {
-    if (typeof client.sendCommand === 'function') return (command) => client.sendCommand([...command])
+    if (typeof client.sendCommand === 'function') return async (command) => client.sendCommand([...command])
   }
   throw new TypeError(`"client" expected a function, or a client with "call" or "sendCommand", got ${show(client)}`)
 }

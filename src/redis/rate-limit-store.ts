@@ -1,5 +1,5 @@
 import { StoreError } from '../errors.ts'
-import { requireInteger, requireOptions, requireString, show } from '../internal/arguments.ts'
+import { requireFunction, requireInteger, requireOptions, requireString, show } from '../internal/arguments.ts'
 import { MemoryRateLimitStore } from '../middleware/memory-rate-limit-store.ts'
 import type { RateLimitStore } from '../middleware/rate-limit-store.ts'
 import { type BucketOptions, Refill, type TokenBucketResult } from '../middleware/refill.ts'
@@ -99,6 +99,10 @@ export class RedisRateLimitStore implements RateLimitStore {
     } = options
     requireInteger('fleetSize', fleetSize, 1, 1e6)
     requireString('prefix', prefix)
+    // It is asked only when Redis is away, which is late to find a mistake.
+    for (const method of local === null ? [] : (['consume', 'peek', 'reset'] as const)) {
+      requireFunction(`local.${method}`, local?.[method])
+    }
     this.#command = commandOf(client)
     this.#engine = new Engine(options)
     this.#hash = new KeyHash(secret)

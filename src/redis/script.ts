@@ -17,8 +17,14 @@ export class Script {
   /** Runs it on one key: in a cluster, a script may touch the keys of one node only. */
   run(command: RedisCommand, key: string, args: readonly string[]): Promise<unknown> {
     return command(['EVALSHA', this.#sha, '1', key, ...args], key).catch((error) => {
-      if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+      if (!isUnknownScript(error)) throw error
       return command(['EVAL', this.#text, '1', key, ...args], key)
     })
   }
+}
+
+/** By its text: the error of a client need not be of our realm. */
+function isUnknownScript(error: unknown): boolean {
+  const message: unknown = typeof error === 'object' && error !== null && 'message' in error ? error.message : null
+  return typeof message === 'string' && message.startsWith('NOSCRIPT')
 }

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import { inspect, isDeepStrictEqual } from 'node:util'
+import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { RateLimiter } from '../../src/middleware/rate-limiter.ts'
 import {
@@ -10,7 +11,7 @@ import {
   RedisRateLimitStore,
   type RedisRateLimitStoreOptions,
 } from '../../src/redis/index.ts'
-import { request } from '../middleware/requests.ts'
+import { request, untyped } from '../middleware/requests.ts'
 import { freePorts } from '../support/free-ports.ts'
 import { startChild } from '../support/run-child.ts'
 import { listening } from '../support/tls-server.ts'
@@ -565,6 +566,28 @@ describe('RedisRateLimitStore over a client that', () => {
     expect(asked.at(-1)).toEqual(asked[0])
   })
 
+  it.each([
+    ['a thenable and no more', '({ then: (done) => done(3) })'],
+    ['a promise of another realm', 'Promise.resolve(3)'],
+  ])('answers by %s is understood', async (_, promised) => {
+    const client = (): Promise<unknown> => runInNewContext(promised)
+    for (const each of [client, { call: client }, { sendCommand: client }]) {
+      const { store, events } = storeOver(each)
+      expect(await store.consume('key', SLOW, 1)).toMatchObject({ allowed: true })
+      await store.reset('key')
+      expect(events).toEqual([])
+    }
+  })
+
+  it('does not know the script, by an error of another realm, gets it', async () => {
+    const { store, events } = storeOver(async ([name]) => {
+      if (name === 'EVALSHA') throw runInNewContext('new Error("NOSCRIPT No matching script.")')
+      return 0
+    })
+    expect(await store.consume('key', SLOW, 1)).toMatchObject({ allowed: true })
+    expect(events).toEqual([])
+  })
+
   it('throws in its listener changes nothing', async () => {
     const onEvent = (): never => {
       throw new Error('listener')
@@ -590,6 +613,11 @@ describe('RedisRateLimitStore refuses', () => {
       '"timeoutMs"',
     ],
     ['a short secret', () => new RedisRateLimitStore(client, { fleetSize: 1, secret: 'secret' }), '"secret"'],
+    [
+      'half a local store',
+      () => new RedisRateLimitStore(client, { fleetSize: 1, local: untyped({}) }),
+      '"local.consume"',
+    ],
     ['a misspelt option', () => new RedisRateLimitStore(client, { fleetSize: 1, ...{ timeout: 5 } }), 'timeout'],
   ])('%s', (_, make, message) => {
     expect(make).toThrow(message)
