@@ -10,6 +10,7 @@ import type { Server as TlsServer } from 'node:tls'
 import { requireInteger, requireOptions, show } from '../internal/arguments.ts'
 import { type ConnectionLimits, LIMIT_NAMES } from './connection-limits.ts'
 import { ConnectionTracker } from './connection-tracker.ts'
+import { endsOf } from './ends-of.ts'
 
 /** What {@link guardConnections} takes besides a server. */
 export interface GuardConnectionsOptions extends Omit<ConnectionLimits, 'proxyProtocol'> {
@@ -111,7 +112,7 @@ class HandshakeDeadlines {
   }
 
   begin(socket: Socket): void {
-    const key = keyOf(socket)
+    const key = endsOf(socket)
     const timer = setTimeout(() => socket.destroy(), this.#timeoutMs)
     this.#timers.set(key, timer)
     socket.once('close', () => {
@@ -121,14 +122,10 @@ class HandshakeDeadlines {
   }
 
   done(socket: Socket): void {
-    const key = keyOf(socket)
+    const key = endsOf(socket)
     clearTimeout(this.#timers.get(key))
     this.#timers.delete(key)
   }
-}
-
-function keyOf(socket: Socket): string {
-  return `${socket.remoteAddress} ${socket.remotePort} ${socket.localAddress} ${socket.localPort}`
 }
 
 function requireServer(server: unknown): void {

@@ -12,6 +12,7 @@ import { createServer, type Server, type TLSSocket } from 'node:tls'
 import type { Peer } from '../certificate/peer.ts'
 import { BadTLSDataError } from '../errors.ts'
 import { drainAndDestroy, requireDrainLimits } from '../net/drain.ts'
+import { endsOf } from '../net/ends-of.ts'
 import { readServerName, type ServerName } from './certificate-set.ts'
 import { peerJudgedBy } from './peer-of.ts'
 import { readHello } from './read-hello.ts'
@@ -141,8 +142,8 @@ export class ServerHandshakes {
   #handshakeOf(stream: TLSSocket): Handshake | undefined {
     const below: unknown = Reflect.get(stream, '_parent')
     if (below instanceof Socket) return this.#pending.get(below)
-    const key = keyOf(stream)
-    return [...this.#pending].find(([socket]) => keyOf(socket) === key)?.[1]
+    const key = endsOf(stream)
+    return [...this.#pending].find(([socket]) => endsOf(socket) === key)?.[1]
   }
 }
 
@@ -157,7 +158,3 @@ interface Handshake {
 
 // Alert, TLS 1.2 (as every record says), two bytes: fatal, unrecognized_name (RFC 6066 section 3).
 const UNRECOGNIZED_NAME = Uint8Array.of(21, 3, 3, 0, 2, 2, 112)
-
-function keyOf(socket: Socket): string {
-  return `${socket.remoteAddress} ${socket.remotePort} ${socket.localAddress} ${socket.localPort}`
-}
