@@ -6,7 +6,7 @@ const ADDRESSES =
   'sourceaddr socketaddr clienthost remotehost peername xforwardedfor forwarded forwardedfor xrealip'
 const ADDRESS_ENDS = ['ipaddress', 'ipaddr']
 
-const SECRETS = 'key pwd pfx pkcs12'
+const SECRETS = 'key pwd pfx pkcs12 pepper'
 const SECRET_PARTS = ['password', 'passphrase', 'secret', 'privatekey', 'apikey', 'authorization', 'credential']
 // Whoever has one of these, which the registry of identities gives out, is let in as somebody.
 const CODES = ['linkcode', 'linkcodes', 'recoverycode', 'recoverycodes']

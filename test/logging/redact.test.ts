@@ -241,6 +241,7 @@ describe('the name of a field', () => {
     'credentials',
     'pfx',
     'keyPem',
+    'pepper',
     'linkCode',
     'new_recovery_codes',
   ])('keeps a secret: %s', (name) => {
