@@ -12,6 +12,7 @@
 // was stopped for a while has looked once in it, so nobody pays for that.
 
 import type { Socket } from 'node:net'
+import { bytesMoved } from './bytes-moved.ts'
 
 /** How often we look in a period: one that is over is noticed a sixteenth of it later at most. */
 const LOOKS = 16
@@ -60,17 +61,4 @@ interface Watched {
   /** At how many looks in a row nothing had moved. */
   quiet: number
   readonly timeout: number | undefined
-}
-
-/** What came from the client, and what the system has taken for it. */
-function bytesMoved(socket: Socket): number {
-  return socket.bytesRead + socket.bytesWritten - bytesWaiting(socket)
-}
-
-/** `bytesWritten` includes what waits for the system, of which Node tells by no public name. */
-function bytesWaiting(socket: Socket): number {
-  const handle: unknown = Reflect.get(socket, '_handle')
-  const waiting: unknown = typeof handle === 'object' && handle !== null ? Reflect.get(handle, 'writeQueueSize') : null
-  // In a Node without it, what is written counts when it is written: who never reads is cut off all the same.
-  return typeof waiting === 'number' ? waiting : 0
 }

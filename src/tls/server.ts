@@ -8,6 +8,7 @@ import { type ConnectionHandler, type ConnectionLimits, LIMIT_NAMES } from '../n
 import { ConnectionTracker } from '../net/connection-tracker.ts'
 import { createListener, type Listener } from '../net/listener.ts'
 import { tell } from '../net/report.ts'
+import { LostWrites } from './lost-writes.ts'
 import { ServerContext } from './server-context.ts'
 import { type HandshakeFailure, ServerHandshakes } from './server-handshakes.ts'
 
@@ -67,6 +68,7 @@ export function createServer(
 
   const tracker = new ConnectionTracker(options)
   const handshakes = new ServerHandshakes(internals, handshakeTimeoutMs)
+  const lostWrites = new LostWrites()
   // Half-open connections, because some clients end their side with the request. No delay, because a status line and the
   // page behind it are two writes, of which Nagle's algorithm would hold the second back for 40 ms.
   const server = createNetServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
@@ -78,6 +80,7 @@ export function createServer(
           tell(onEvent, { kind: 'handshake_failed', ...client, reason, error })
         } else {
           const { stream, peer, serverName } = result
+          lostWrites.watch(stream, socket)
           tracker.serve({ stream, ...client, peer, serverName }, handler)
         }
       })

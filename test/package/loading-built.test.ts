@@ -77,7 +77,7 @@ const BUDGETS = [
   { path: 'identity/index.js', files: 9, kilobytes: 450 },
   { path: 'authority/index.js', files: 8, kilobytes: 430 },
   { path: 'redis/index.js', files: 4, kilobytes: 53 },
-  { path: 'postgres/index.js', files: 6, kilobytes: 213 },
+  { path: 'postgres/index.js', files: 6, kilobytes: 218 },
   { path: 'logging/index.js', files: 6, kilobytes: 81 },
   { path: 'testing/index.js', files: 9, kilobytes: 625 },
 ]
