@@ -14,6 +14,9 @@ import { type CliOptions, runCli, temporaryHome } from '../support/cli.ts'
 import { spawnCli, startCli } from '../support/cli-process.ts'
 import { openssl, opensslSucceeds } from '../support/openssl.ts'
 
+/** Nobody keeps root from reading, and Windows has other permissions. */
+const MAY_READ_ALL = process.platform === 'win32' || process.getuid?.() === 0
+
 const PASSPHRASE = 'correct horse battery staple'
 
 interface Issued {
@@ -282,6 +285,31 @@ describe('ca sign', () => {
 })
 
 describe('ca list', () => {
+  it.each([
+    { what: 'where there is none', path: 'nowhere', says: /^error: there is no .*ca\.db: name the directory of/ },
+    {
+      what: 'that is a file',
+      path: 'request.csr',
+      says: /^error: cannot read .*ca\.db: ENOTDIR: .*; name the directory/,
+    },
+    { what: 'that has signed nothing', path: 'ca', says: /^error: there is no .*ca\.db: .* has signed nothing yet/ },
+  ])('says what is the matter with a directory $what', async ({ path, says }) => {
+    const { home, bare } = await world()
+    const result = await bare(['list', '--directory', join(home, path)])
+    expect(result).toMatchObject({ code: 5, stdout: '', stderr: expect.stringMatching(says) })
+  })
+
+  it.skipIf(MAY_READ_ALL)('does not say that there is none where it may not look', async () => {
+    const { ca, directory } = await world()
+    await chmod(directory, 0)
+    onTestFinished(() => chmod(directory, 0o700))
+    const result = await ca(['list'])
+    expect(result).toMatchObject({ code: 5, stdout: '' })
+    expect(result.stderr).toMatch(
+      /^error: cannot read .*ca\.db: EACCES: permission denied; name the directory .* belongs/,
+    )
+  })
+
   it('lists what was issued in that order, and only what was asked for, without a passphrase', async () => {
     const { ca, sign } = await world()
     const one = await sign('--days', '10')

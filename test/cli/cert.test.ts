@@ -243,6 +243,17 @@ describe('cert check', () => {
     expect(result.stdout).toContain('all is well')
   })
 
+  it('says of a folder that it is one, and what reads it', async () => {
+    const { folder } = await made()
+    const { code, stdout } = await runCli(['cert', 'check', folder])
+    const reason = `cannot read ${folder}: EISDIR: it is a folder, and no file`
+    expect(code).toBe(1)
+    expect(stdout).toBe(`unreadable: ${reason} (name a file in it; cert show reads whole folders)\n`)
+    expect((await runCli(['cert', 'check', folder, '--json'])).json()).toMatchObject({
+      problems: [{ code: 'unreadable', message: reason }],
+    })
+  })
+
   it('lists everything that is wrong at once, and ends with 1', async () => {
     const { cert } = await made(['example.org', '--days', '10'])
     const other = await made()

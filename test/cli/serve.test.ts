@@ -1,8 +1,8 @@
-import { mkdir, readFile, stat, symlink, unlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, stat, symlink, unlink, writeFile } from 'node:fs/promises'
 import { connect as connectTcp } from 'node:net'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { loadCertificate, parseEndpoint } from '../../src/certificate/index.ts'
 import { connect, dangerouslyAcceptAny } from '../../src/tls/index.ts'
 import { testCertificate } from '../support/certificates.ts'
@@ -184,6 +184,30 @@ describe('the certificate', () => {
     const renewed = await loadCertificate(cert)
     expect(renewed.publicKeyFingerprint).toBe(old.publicKeyFingerprint)
     expect(renewed.validityAt(new Date())).toBe('valid')
+  })
+})
+
+describe('a folder that cannot be served', () => {
+  it('is one that is not there, or a file', async () => {
+    const folder = await temporaryFolder()
+    const [missing, file] = [join(folder, 'missing'), join(folder, 'file')]
+    await writeFile(file, '')
+    const stderr = `error: there is no folder ${missing} [ERR_TLACACOCA_FILE_NOT_FOUND]\n`
+    expect(await runCli(['serve', missing])).toMatchObject({ code: 5, stderr })
+    expect(await runCli(['serve', file])).toMatchObject({ code: 2, stderr: `error: ${file} is no folder\n` })
+    expect(await runCli(['serve', join(file, 'x')])).toMatchObject({
+      code: 5,
+      stderr: expect.stringContaining('ENOTDIR'),
+    })
+  })
+
+  // Otherwise everybody would be told that there is no such page.
+  it.skipIf(process.platform === 'win32' || process.getuid?.() === 0)('is one that may not be entered', async () => {
+    const folder = await temporaryFolder()
+    await chmod(folder, 0o600)
+    onTestFinished(() => chmod(folder, 0o700))
+    const stderr = `error: cannot read ${folder}: EACCES: permission denied [ERR_TLACACOCA_FILE_UNREADABLE]\n`
+    expect(await runCli(['serve', folder, '--check'])).toMatchObject({ code: 5, stderr })
   })
 })
 

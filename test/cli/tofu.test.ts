@@ -1,7 +1,7 @@
 // `tlacacoca tofu`: what it prints, what it asks, what it leaves in the store, and how it ends.
 
 import { access, readFile, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parseEndpoint } from '../../src/names/endpoint.ts'
 import { TofuStore } from '../../src/tofu/tofu-store.ts'
@@ -59,6 +59,17 @@ describe('tofu list', () => {
     expect(result.stderr).toBe(`error: there is no store ${store} [ERR_TLACACOCA_FILE_NOT_FOUND]\n`)
     expect((await tofu(['list', '--json'])).json()).toMatchObject({ error: { code: 'ERR_TLACACOCA_FILE_NOT_FOUND' } })
     await expect(access(store)).rejects.toThrow('ENOENT')
+  })
+
+  it.each([
+    { what: 'a folder', path: '.', reason: 'EISDIR: it is a folder, and no file' },
+    { what: 'below a file', path: 'first.pem/pins.db', reason: 'ENOTDIR: not a directory' },
+  ])('says why it cannot read a store that is $what, and how to name another one', async ({ path, reason }) => {
+    const { home } = await world()
+    const store = join(home, path)
+    const result = await runCli(['tofu', 'list', '--store', store], { home })
+    const text = `cannot read the pin database ${resolve(store)}: ${reason}; --store names another one`
+    expect(result).toMatchObject({ code: 5, stdout: '', stderr: `error: ${text} [ERR_TLACACOCA_STORE_FAILED]\n` })
   })
 
   it('lists every server of several pages, once and in order, as text and as JSON', async () => {

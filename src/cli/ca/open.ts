@@ -10,7 +10,8 @@ import * as library from '../../authority/index.ts'
 import type { PassphraseSource } from '../../authority/passphrase-source.ts'
 import { SqliteIssuedStore } from '../../authority/sqlite-issued-store.ts'
 import { FileError } from '../../errors.ts'
-import { UsageError } from '../exit-code.ts'
+import { reading } from '../../internal/atomic-file.ts'
+import { Explained, UsageError } from '../exit-code.ts'
 import { type CliIo, styled } from '../io.ts'
 import { fromUser } from '../options.ts'
 
@@ -61,12 +62,31 @@ export function warn(io: CliIo, { message }: AuthorityWarning): void {
 
 /** What has been issued, to look at: it takes no key, and so no passphrase. */
 export async function openIssued(io: CliIo, command: Command): Promise<SqliteIssuedStore> {
-  const path = join(directoryOf(io, command), 'ca.db')
-  await access(path).catch((cause: unknown) => {
-    const message = `there is no ${path}: name the directory of the authority by --directory or $${DIRECTORY_VARIABLE}`
-    throw new FileError('ERR_TLACACOCA_FILE_NOT_FOUND', path, message, { cause })
-  })
+  const directory = directoryOf(io, command)
+  const path = join(directory, 'ca.db')
+  try {
+    await reading(path, () => access(path))
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error
+    throw new Explained(await whyNotThere(directory, path, error), error)
+  }
   return SqliteIssuedStore.open(path)
+}
+
+async function whyNotThere(directory: string, path: string, { code, message }: FileError): Promise<string> {
+  const isMissing = code === 'ERR_TLACACOCA_FILE_NOT_FOUND'
+  if (isMissing && (await isThere(join(directory, 'ca.cert.pem')))) {
+    return `there is no ${path}: the authority in ${directory} has signed nothing yet`
+  }
+  const remedy = `name the directory of the authority by --directory or $${DIRECTORY_VARIABLE}`
+  return isMissing ? `there is no ${path}: ${remedy}` : `${message}; ${remedy}, and be the user to whom it belongs`
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** What goes wrong in there is a mistake of whoever wrote it. */

@@ -10,7 +10,7 @@ import { ExitCode } from '../exit-code.ts'
 import { type CliIo, styled } from '../io.ts'
 import { collect, counted, readCount, readDate } from '../options.ts'
 import { type PassphraseOptions, readPassphraseFor, withPassphrase } from '../passphrase.ts'
-import { readCertificates } from './read.ts'
+import { isFolder, readCertificates } from './read.ts'
 
 interface CheckOptions extends PassphraseOptions {
   readonly host?: readonly string[]
@@ -63,17 +63,21 @@ async function check({ io }: Cli, path: string, options: CheckOptions): Promise<
     }
   }
   const valid = problems.length === 0
+  const isFolderGiven = !valid && (await isFolder(path))
   return {
     json: { file: path, valid, problems },
     text: valid
       ? `${path}: ${styled(io, 'green', 'all is well')}`
-      : problems.map(({ code, message }) => `${styled(io, 'red', code)}: ${message}${hintFor(code)}`).join('\n'),
+      : problems
+          .map(({ code, message }) => `${styled(io, 'red', code)}: ${message}${hintFor(code, isFolderGiven)}`)
+          .join('\n'),
     exitCode: valid ? ExitCode.ok : ExitCode.no,
   }
 }
 
-function hintFor(code: string): string {
-  return code === 'several_certificates' ? ' (for a chain, say --chain)' : ''
+function hintFor(code: string, isFolderGiven: boolean): string {
+  if (code === 'several_certificates') return ' (for a chain, say --chain)'
+  return code === 'unreadable' && isFolderGiven ? ' (name a file in it; cert show reads whole folders)' : ''
 }
 
 async function problemsOfFiles(

@@ -74,7 +74,8 @@ async function filesIn(path: string): Promise<string[]> {
 // Private keys are called `key.pem` or `example.org.key` nearly everywhere.
 const LIKE_A_CERTIFICATE = /^(?!.*key).*\.(?:pem|crt|cer|der)$/i
 
-async function isFolder(path: string): Promise<boolean> {
+/** Whether it is a folder that can be seen. */
+export async function isFolder(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isDirectory()
   } catch {

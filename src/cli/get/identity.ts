@@ -113,7 +113,8 @@ async function openWallet(io: CliIo, options: IdentityOptions): Promise<Identity
   const isNeeded = options.wallet !== undefined || typeof options.identity === 'string'
   const isThere = await access(directory).then(
     () => true,
-    () => false,
+    // Whatever else there is to say of it is said by whoever reads it.
+    ({ code }: NodeJS.ErrnoException) => code !== 'ENOENT' && code !== 'ENOTDIR',
   )
   if (!isThere) {
     if (options.wallet !== undefined) throw new UsageError(`there is no wallet ${directory}`)

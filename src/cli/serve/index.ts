@@ -1,13 +1,15 @@
 // `tlacacoca serve FOLDER`: a Gemini server over a folder.
 
-import { stat } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { access, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { FileError } from '../../errors.ts'
+import { reading } from '../../internal/atomic-file.ts'
 import { createLogger, type Logger, type LogLevel } from '../../logging/index.ts'
 import { endpointFrom } from '../../names/endpoint.ts'
 import { type Cli, newCommand, type Outcome } from '../command.ts'
-import { ExitCode, UsageError } from '../exit-code.ts'
+import { ExitCode, Explained, UsageError } from '../exit-code.ts'
 import { type CliIo, styled } from '../io.ts'
 import { collect, readCount } from '../options.ts'
 import { dataFolder } from '../places.ts'
@@ -174,8 +176,11 @@ function stateFolder(io: CliIo): string {
 }
 
 async function requireFolder(path: string): Promise<void> {
-  const found = await stat(path).catch((cause: unknown) => {
-    throw new FileError('ERR_TLACACOCA_FILE_NOT_FOUND', path, `there is no folder ${path}`, { cause })
+  const found = await reading(path, () => stat(path)).catch((error: unknown) => {
+    if (!(error instanceof FileError) || error.code !== 'ERR_TLACACOCA_FILE_NOT_FOUND') throw error
+    throw new Explained(`there is no folder ${path}`, error)
   })
   if (!found.isDirectory()) throw new UsageError(`${path} is no folder`)
+  // Whoever may only enter it can serve what is in there. Whoever may not would tell everybody that there is nothing.
+  await reading(path, () => access(path, constants.X_OK))
 }

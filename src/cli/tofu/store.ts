@@ -4,11 +4,11 @@ import { access } from 'node:fs/promises'
 import type { Command } from 'commander'
 import type { Certificate } from '../../certificate/certificate.ts'
 import { type Fingerprint, parseFingerprint } from '../../certificate/fingerprint.ts'
-import { FileError } from '../../errors.ts'
+import { FileError, StoreError } from '../../errors.ts'
 import { type Endpoint, parseEndpoint } from '../../names/endpoint.ts'
 import { type TofuOptions, TofuStore } from '../../tofu/tofu-store.ts'
 import { readOwn } from '../cert/read.ts'
-import { UsageError } from '../exit-code.ts'
+import { Explained, UsageError } from '../exit-code.ts'
 import type { CliIo } from '../io.ts'
 import { fromUser } from '../options.ts'
 import { pinStorePath } from '../places.ts'
@@ -23,10 +23,25 @@ export function storePath(io: CliIo, command: Command): string {
 }
 
 /** Opens the store to write to it. It is created if it is not there, and then with hashes for names if that was said. */
-export function openStore(io: CliIo, command: Command, more: Pick<TofuOptions, 'onEvent'> = {}): Promise<TofuStore> {
+export async function openStore(
+  io: CliIo,
+  command: Command,
+  more: Pick<TofuOptions, 'onEvent'> = {},
+): Promise<TofuStore> {
   const { hashNames = false } = command.optsWithGlobals<{ hashNames?: boolean }>()
-  return fromUser(() => TofuStore.open({ path: storePath(io, command), hashNames, clock: io.clock, ...more }))
+  try {
+    return await fromUser(() => TofuStore.open({ path: storePath(io, command), hashNames, clock: io.clock, ...more }))
+  } catch (error) {
+    if (!(error instanceof StoreError) || !OUT_OF_REACH.has(error.code)) throw error
+    throw new Explained(`${error.message}; --store names another one`, error)
+  }
 }
+
+/** What keeps a store from being opened that is not about what is in it. */
+const OUT_OF_REACH: ReadonlySet<StoreError['code']> = new Set([
+  'ERR_TLACACOCA_STORE_FAILED',
+  'ERR_TLACACOCA_STORE_READ_ONLY',
+] as const)
 
 /**
  * Opens the store to read in it. Whoever looks creates nothing: the usual store is empty as long as it is not there, and
