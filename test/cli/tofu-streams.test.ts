@@ -153,6 +153,23 @@ describe('tofu import -', () => {
     expect(await waiting.ended).toMatchObject({ code: 130, stdout: '', stderr: 'error: interrupted\n' })
     expect(await left()).toEqual([])
   })
+
+  it.skipIf(process.platform === 'win32').each(['SIGTERM', 'SIGHUP'] as const)(
+    'leaves nothing there by %s either, and ends by it',
+    async (name) => {
+      const temporary = await temporaryFolder()
+      const left = async () => (await readdir(temporary)).filter((each) => each.startsWith('tlacacoca-'))
+      const { process: child, ended } = spawnCli(['tofu', 'import', '-'], {
+        home: temporary,
+        env: { TMPDIR: temporary },
+      })
+      child.stdin.write(FIELD_LINES.gmni)
+      await expect.poll(left, { timeout: 20_000 }).toHaveLength(1)
+      child.kill(name)
+      expect(await ended).toMatchObject({ signal: name })
+      expect(await left()).toEqual([])
+    },
+  )
 })
 
 describe('tofu export -', () => {
@@ -168,6 +185,22 @@ describe('tofu export -', () => {
     expect(printed.stderr).toBe(written.stdout.replace(file, 'the standard output'))
     const again = await world()
     expect((await again.tofu(['import', '-', '--json'], { stdin: printed.stdout })).json()).toMatchObject({ added: 1 })
+  })
+
+  it('leaves nothing in the folder for temporary files if nobody reads on', async () => {
+    const { tofu, home } = await world()
+    const temporary = await temporaryFolder()
+    // More than a pipe holds.
+    const lines = Array.from({ length: 3000 }, (_, i) =>
+      FIELD_LINES.gmni.replaceAll('example.org', `h${i}.example.org`),
+    )
+    expect((await tofu(['import', '-'], { stdin: lines.join('') })).code).toBe(0)
+    const args = ['tofu', '--store', join(home, 'pins.db'), 'export', '-']
+    const { process: child, printed, ended } = spawnCli(args, { home, env: { TMPDIR: temporary } })
+    await printed('stdout', /example/)
+    child.stdout.destroy()
+    expect(await ended).toMatchObject({ code: 0, stderr: '' })
+    expect((await readdir(temporary)).filter((name) => name.startsWith('tlacacoca-'))).toEqual([])
   })
 
   it.each([

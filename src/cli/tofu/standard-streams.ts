@@ -17,20 +17,32 @@ export const STANDARD = '-'
 /** A million known hosts are 150 MB. */
 const MAX_BYTES = 1024 * 1024 * 1024
 
-/** A file for a while. Its folder is open to its owner only, and goes with it, also by Ctrl-C. */
+/** A file for a while. Its folder is open to its owner only, and goes with it, however the process ends. */
 export class PassingFile implements AsyncDisposable {
   readonly path: string
   readonly #folder: string
   readonly #io: CliIo
-  readonly #interrupted = (): void => rmSync(this.#folder, { recursive: true, force: true })
+  readonly #remove = (): void => rmSync(this.#folder, { recursive: true, force: true })
+  readonly #unlisten: readonly (() => void)[]
 
   private constructor(io: CliIo, folder: string) {
     this.#io = io
     this.#folder = folder
     this.path = join(folder, 'list')
     // What a command does is not waited for when it is interrupted, so this cannot wait either.
-    io.signal.addEventListener('abort', this.#interrupted, { once: true })
-    if (io.signal.aborted) this.#interrupted()
+    io.signal.addEventListener('abort', this.#remove, { once: true })
+    if (io.signal.aborted) this.#remove()
+    // Nobody may read on: `tofu export - | head`.
+    process.once('exit', this.#remove)
+    this.#unlisten = (['SIGTERM', 'SIGHUP'] as const).map((name) => {
+      const unlisten = io.onSignal(name, () => {
+        this.#remove()
+        // It ends the process, as it would have without this.
+        unlisten()
+        process.kill(process.pid, name)
+      })
+      return unlisten
+    })
   }
 
   /** A name for a file that is not there yet. */
@@ -73,7 +85,9 @@ export class PassingFile implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#io.signal.removeEventListener('abort', this.#interrupted)
+    this.#io.signal.removeEventListener('abort', this.#remove)
+    process.off('exit', this.#remove)
+    for (const unlisten of this.#unlisten) unlisten()
     await rm(this.#folder, { recursive: true, force: true })
   }
 }
