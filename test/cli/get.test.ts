@@ -1,8 +1,13 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { parseEndpoint } from '../../src/certificate/index.ts'
+import { Declined } from '../../src/cli/exit-code.ts'
+import { exchange } from '../../src/cli/get/exchange.ts'
+import { readUrl } from '../../src/cli/get/url.ts'
 import { IdentityWallet, originScope } from '../../src/identity/index.ts'
+import { dangerouslyAcceptAny } from '../../src/tls/index.ts'
 import { TofuStore } from '../../src/tofu/index.ts'
 import { testCertificate } from '../support/certificates.ts'
 import { runCli, temporaryHome } from '../support/cli.ts'
@@ -200,6 +205,14 @@ describe('trust on first use', () => {
     expect((await get([name], { home })).stderr).toContain(later)
   })
 
+  it('takes it for a no if somebody gives up instead of answering', async () => {
+    const { name } = await smallServer(() => '20 text/gemini\r\n')
+    const onQuestion = () => Promise.reject(new Declined('nothing was changed'))
+    const result = await get([name, '--json'], { answers: [], onQuestion })
+    expect(result.code).toBe(1)
+    expect(result.json()).toMatchObject({ error: { code: 'ERR_TLACACOCA_FIRST_USE_REFUSED', verdict: 'first_use' } })
+  })
+
   it.each([
     { word: 'accept', answers: [], code: 0 },
     { word: 'refuse', answers: [], code: 1 },
@@ -232,6 +245,20 @@ describe('a connection that fails', () => {
     const result = await get([name])
     expect(result).toMatchObject({ code: 4, stdout: 'half of' })
     expect(result.stderr).toMatch(/ERR_TLACACOCA_(TRUNCATED|CONNECTION_BROKEN)/)
+  })
+
+  it('may be read as slowly as somebody likes', async () => {
+    const size = 1_000_000
+    const { name } = await smallServer(() => Buffer.concat([Buffer.from('20 text/plain\r\n'), Buffer.alloc(size, 'a')]))
+    const options = { verify: dangerouslyAcceptAny(), timeoutMs: 1000 }
+    const { body, close } = await exchange(readUrl(name), options)
+    let bytes = 0
+    for await (const chunk of body) {
+      if (bytes === 0) await delay(1500)
+      bytes += chunk.length
+    }
+    await close()
+    expect(bytes).toBe(size)
   })
 
   it('is given up if the server is silent', async () => {

@@ -5,6 +5,7 @@ import { ConnectionError } from '../../errors.ts'
 import { show } from '../../internal/arguments.ts'
 import { type ConnectOptions, connect } from '../../tls/index.ts'
 import { BadAnswer } from '../exit-code.ts'
+import { counted } from '../options.ts'
 import type { GeminiUrl } from './url.ts'
 
 /** An answer whose first line has been read. */
@@ -30,16 +31,20 @@ export async function exchange(
   options: Omit<ConnectOptions, 'endpoint'> & { readonly timeoutMs: number },
 ): Promise<Answer> {
   const { stream, peer, close } = await connect({ endpoint, ...options })
-  const silence = setTimeout(() => {
-    const message = `${endpoint} has been silent for ${options.timeoutMs / 1000} seconds`
+  const giveUp = (): void => {
+    const message = `${endpoint} has been silent for ${counted(options.timeoutMs / 1000, 'second')}`
     stream.destroy(new ConnectionError('ERR_TLACACOCA_TIMEOUT', message))
-  }, options.timeoutMs)
-  stream.once('close', () => clearTimeout(silence))
+  }
   const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>
   const next = async (): Promise<Buffer | null> => {
-    const { value, done } = await chunks.next()
-    silence.refresh()
-    return done === true ? null : value
+    // Only while somebody waits for it: a reader may take any time over what has come.
+    const silence = setTimeout(giveUp, options.timeoutMs)
+    try {
+      const { value, done } = await chunks.next()
+      return done === true ? null : value
+    } finally {
+      clearTimeout(silence)
+    }
   }
   try {
     stream.write(`${text}\r\n`)

@@ -5,7 +5,7 @@ import { CertificateChangedError, NotTrustedError } from '../../errors.ts'
 import { escapeText } from '../../logging/safe-text.ts'
 import type { TofuPolicy, TofuStore, Verdict } from '../../tofu/index.ts'
 import { type Cli, newCommand, type Outcome } from '../command.ts'
-import { BadAnswer, BadInput, ExitCode, Explained, UsageError } from '../exit-code.ts'
+import { BadAnswer, BadInput, Declined, ExitCode, Explained, UsageError } from '../exit-code.ts'
 import { type CliIo, styled } from '../io.ts'
 import { readCount } from '../options.ts'
 import { withPassphrase } from '../passphrase.ts'
@@ -243,11 +243,21 @@ class Visits implements AsyncDisposable {
   }
 }
 
+/** Whoever gives up has not said yes. */
+async function saysYes(io: CliIo, question: string): Promise<boolean> {
+  try {
+    return await io.confirm(question)
+  } catch (error) {
+    if (error instanceof Declined) return false
+    throw error
+  }
+}
+
 function policyFor(io: CliIo, { firstUse = io.canAsk ? 'ask' : 'accept' }: GetOptions): TofuPolicy {
   if (!io.canAsk) {
     if (firstUse === 'ask') throw new UsageError('nobody can be asked here: say --first-use accept, or refuse')
     return { firstUse }
   }
-  const ask = async ({ explanation }: Verdict) => ({ accept: await io.confirm(`${explanation}\nTrust it?`) })
+  const ask = async ({ explanation }: Verdict) => ({ accept: await saysYes(io, `${explanation}\nTrust it?`) })
   return { firstUse, onFirstUse: ask, onChanged: ask }
 }
