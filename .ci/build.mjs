@@ -1,4 +1,4 @@
-// Builds dist/: the bundle, and declarations beside it.
+// Builds dist/: the bundle, and declarations beside it, but for those of the command, which nobody can import.
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

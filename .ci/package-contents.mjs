@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Raise them on purpose, in a commit that says why. Kilobytes. */
-const BUDGETS = { packed: 850, unpacked: 3200, files: 660 }
+const BUDGETS = { packed: 850, unpacked: 3200, files: 600 }
 /** Every further one is somebody more who can change what runs on the machines of our users. */
 const MAX_PACKAGES = 95
 /** Compiles itself, or fetches a binary of itself. */
@@ -41,6 +41,7 @@ export function problemsOfTarball({ size, unpackedSize, files }, folder, foreign
     if (!BESIDE_DIST.has(path) && !IN_DIST.test(path)) problems.push(`${path} is none of ours to publish`)
     // `tlacacoca/testing` is published; what tests the library is not.
     if (TESTS.test(path)) problems.push(`${path} looks like a test`)
+    if (/^dist\/cli\/.*\.d\.ts$/.test(path)) problems.push(`${path} declares what nobody can import`)
     const text = readFileSync(join(folder, path), 'utf8')
     if (/^\/\/[#@] sourceMappingURL=/m.test(text)) problems.push(`${path} names a source map, and none is published`)
     for (const foreignText of foreign) if (text.includes(foreignText)) problems.push(`${path} has ${foreignText} in it`)
