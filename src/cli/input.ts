@@ -1,7 +1,8 @@
 // What is read whole: certificates, requests, keys. Out of a file, or of the standard input for `-`.
 
-import { FileError } from '../errors.ts'
+import { FileError, TlacacocaError } from '../errors.ts'
 import { readFileBytes } from '../internal/atomic-file.ts'
+import { Explained } from './exit-code.ts'
 import type { CliIo } from './io.ts'
 
 /** The bytes of a file or of the standard input, of which only so many are taken. Default 1 MiB. */
@@ -18,4 +19,15 @@ export async function readInput(io: CliIo, path: string, maxBytes = 1024 * 1024)
     pieces.push(bytes)
   }
   return Buffer.concat(pieces)
+}
+
+/** Does something with what was read, and says of a mistake in it where it was read from. */
+export async function inFile<T>(path: string, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    // Those of files name theirs.
+    if (!(error instanceof TlacacocaError) || error instanceof FileError) throw error
+    throw new Explained(`${path === '-' ? 'the standard input' : path}: ${error.message}`, error)
+  }
 }

@@ -3,7 +3,7 @@
 import { loadPrivateKey } from '../certificate/index.ts'
 import type { Passphrase } from '../certificate/passphrase.ts'
 import { PrivateKeyError } from '../errors.ts'
-import { readInput } from './input.ts'
+import { inFile, readInput } from './input.ts'
 import type { CliIo } from './io.ts'
 import { type PassphraseOptions, readPassphraseFor } from './passphrase.ts'
 
@@ -18,6 +18,10 @@ export interface StoredKey {
 /** Reads a private key from a file, or the standard input for `-`, and the passphrase from wherever it is, if it needs one. */
 export async function readPrivateKey(io: CliIo, path: string, options: PassphraseOptions): Promise<StoredKey> {
   const bytes = await readInput(io, path)
+  return inFile(path, () => opened(io, path, bytes, options))
+}
+
+async function opened(io: CliIo, path: string, bytes: Uint8Array, options: PassphraseOptions): Promise<StoredKey> {
   try {
     await loadPrivateKey(bytes)
     return { bytes, passphrase: undefined }

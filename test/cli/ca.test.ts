@@ -253,6 +253,13 @@ describe('ca sign', () => {
     expect(result.stderr).not.toMatch(/^ +at /m)
   })
 
+  it('names the file of a request that is none, before anybody is asked for the passphrase', async () => {
+    const { home, bare } = await world()
+    const result = await bare(['sign', import.meta.filename, '--directory', join(home, 'nowhere')])
+    expect(result).toMatchObject({ code: 3, stdout: '' })
+    expect(result.stderr).toMatch(`error: ${import.meta.filename}: malformed certificate request: `)
+  })
+
   it.each([
     { what: 'a request that is not there', args: ['/nowhere.csr'], code: 5 },
     { what: 'a request that is none', args: [import.meta.filename], code: 3 },
@@ -639,6 +646,11 @@ describe('as a process', () => {
     const without = { CA_DIRECTORY: directory, CA_PASSPHRASE_FILE: '', CA_PASSPHRASE: '' }
     const closed = await spawnCli(['ca', 'crl', '--json'], { home, env: without, stdin: '' }).ended
     expect(closed.code).toBe(3)
-    expect(JSON.parse(closed.stdout)).toMatchObject({ error: { code: 'ERR_TLACACOCA_AUTHORITY_PASSPHRASE_REQUIRED' } })
+    expect(JSON.parse(closed.stdout)).toMatchObject({
+      error: {
+        code: 'ERR_TLACACOCA_AUTHORITY_PASSPHRASE_REQUIRED',
+        message: expect.stringContaining('say --passphrase-file, set CA_PASSPHRASE_FILE or'),
+      },
+    })
   }, 60_000)
 })

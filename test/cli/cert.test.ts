@@ -235,6 +235,31 @@ describe('cert show', () => {
   })
 })
 
+describe('a file that holds something else', () => {
+  it.each([
+    { what: 'nothing', content: '' },
+    { what: 'text', content: 'hello\n' },
+    { what: 'binary junk', content: Buffer.from([0, 1, 2, 255, 254]) },
+    { what: 'half a certificate', content: Buffer.from([0x30, 0x82, 0x01, 0x00, 0x30]) },
+  ])('is named where there is $what in it', async ({ content }) => {
+    const { cert, key, folder } = await made()
+    const file = join(folder, 'other')
+    await writeFile(file, content)
+    const commands = [
+      ['show', file],
+      ['fingerprint', file],
+      ['rotate', file, '--key', key],
+      ['renew', cert, '--key', file],
+    ]
+    for (const args of commands) {
+      const { code, stderr } = await runCli(['cert', ...args])
+      expect({ code, stderr }, args.join(' ')).toEqual({ code: 3, stderr: expect.stringContaining(`error: ${file}: `) })
+    }
+    const read = await runCli(['cert', 'show', '-'], { stdin: content })
+    expect(read).toMatchObject({ code: 3, stderr: expect.stringMatching(/^error: the standard input: /) })
+  })
+})
+
 describe('cert check', () => {
   it('finds nothing wrong with a new certificate and its key', async () => {
     const { cert, key } = await made()

@@ -163,6 +163,10 @@ describe('identity scope', () => {
   it('shows an identity at a URL, and not any more', async () => {
     const { create, identity, list } = await world()
     const { id } = await create('Ana')
+    expect(await identity(['scope', 'add', 'Ana', 'example.org'])).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining('a URL such as gemini://example.org/path, and "example.org" is none: '),
+    })
     expect(await identity(['scope', 'add', 'Ana', 'titan://example.org/club/'])).toMatchObject({
       code: 0,
       stdout: 'Ana is shown at gemini://example.org/club/ from now on.\n',

@@ -4,12 +4,13 @@ import type { Command } from 'commander'
 import type { IssuedCertificate } from '../../authority/hooks.ts'
 import type { IssuedRow, IssuedStatus } from '../../authority/issued-store.ts'
 import type { SqliteIssuedStore } from '../../authority/sqlite-issued-store.ts'
+import { CertificateRequest } from '../../certificate/certificate-request.ts'
 import type { RevocationReason } from '../../certificate/revocation-checker.ts'
 import { writeFileAtomic } from '../../internal/atomic-file.ts'
 import { escapeText } from '../../logging/safe-text.ts'
 import type { Cli, Outcome } from '../command.ts'
 import { ExitCode, UsageError } from '../exit-code.ts'
-import { readInput } from '../input.ts'
+import { inFile, readInput } from '../input.ts'
 import { type CliIo, requireYes, styled } from '../io.ts'
 import { counted, day, fromUser, millisecondsOf, readCount, readDate, readDuration } from '../options.ts'
 import { facts, longTable } from '../table.ts'
@@ -33,7 +34,8 @@ interface SignOptions {
 /** `ca sign`. */
 export async function sign({ io }: Cli, path: string, options: SignOptions, command: Command): Promise<Outcome> {
   const { out, chain = false, overwrite = false } = options
-  const request = await readInput(io, path)
+  // Before anybody types a passphrase.
+  const request = await inFile(path, async () => CertificateRequest.from(await readInput(io, path)))
   await using authority = await openAuthority(io, command)
   const issued = await fromUser(() => {
     return options.intermediate === true

@@ -9,7 +9,7 @@ import type { AuthorityWarning } from '../../authority/identity-directory.ts'
 import * as library from '../../authority/index.ts'
 import type { PassphraseSource } from '../../authority/passphrase-source.ts'
 import { SqliteIssuedStore } from '../../authority/sqlite-issued-store.ts'
-import { FileError } from '../../errors.ts'
+import { AuthorityError, FileError } from '../../errors.ts'
 import { reading } from '../../internal/atomic-file.ts'
 import { Explained, UsageError } from '../exit-code.ts'
 import { type CliIo, styled } from '../io.ts'
@@ -45,7 +45,7 @@ export async function openAuthority(
 ): Promise<CertificateAuthority> {
   const { config } = command.optsWithGlobals<AuthorityPlace>()
   const configured = config === undefined ? {} : await loadConfig(config)
-  return fromUser(() =>
+  return withPassphrase(() =>
     CertificateAuthority.open(directory, {
       ...configured,
       ...more,
@@ -54,6 +54,16 @@ export async function openAuthority(
       onWarning: (warning) => warn(io, warning),
     }),
   )
+}
+
+/** Calls the library with what somebody typed, and says of a passphrase that it needs how it is given here. */
+export async function withPassphrase<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await fromUser(work)
+  } catch (error) {
+    if (!(error instanceof AuthorityError) || error.code !== 'ERR_TLACACOCA_AUTHORITY_PASSPHRASE_REQUIRED') throw error
+    throw new Explained(error.message.replace('give "passphrase"', 'say --passphrase-file'), error)
+  }
 }
 
 export function warn(io: CliIo, { message }: AuthorityWarning): void {

@@ -7,7 +7,7 @@ import { isDer, textOf } from '../../certificate/source.ts'
 import { TlacacocaError } from '../../errors.ts'
 import { reading } from '../../internal/atomic-file.ts'
 import { BadInput } from '../exit-code.ts'
-import { readInput } from '../input.ts'
+import { inFile, readInput } from '../input.ts'
 import type { CliIo } from '../io.ts'
 
 /** A certificate, and where it was found. */
@@ -35,7 +35,7 @@ export async function readOwn(
   io: CliIo,
   path: string,
 ): Promise<{ readonly certificate: Certificate; readonly chain: readonly Certificate[] }> {
-  const chain = await readCertificates(io, path)
+  const chain = await inFile(path, () => readCertificates(io, path))
   const [certificate] = chain
   if (certificate === undefined) throw new BadInput(`there is no certificate in ${path}`)
   return { certificate, chain }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { Cli, Outcome } from '../command.ts'
 import { ExitCode, exitCodeFor } from '../exit-code.ts'
+import { inFile } from '../input.ts'
 import { styled } from '../io.ts'
 import { dataOf, linesOf } from './facts.ts'
 import { findCertificates } from './read.ts'
@@ -21,7 +22,9 @@ async function show({ io }: Cli, paths: readonly string[]): Promise<Outcome> {
   const at = new Date(io.clock())
   const { found, unreadable } = await findCertificates(io, paths)
   const [first] = unreadable
-  if (found.length === 0 && first !== undefined && unreadable.length === 1) throw first.error
+  if (found.length === 0 && first !== undefined && unreadable.length === 1) {
+    await inFile(first.file, () => Promise.reject(first.error))
+  }
   const certificates = found.map(({ file, number, certificate }) => ({ file, number, ...dataOf(certificate, at) }))
   const problems = unreadable.map(({ file, error: { code, message } }) => ({ file, code, message }))
   const isAlone = found.length === 1 && problems.length === 0

@@ -13,7 +13,7 @@ import { reading } from '../../internal/atomic-file.ts'
 import { escapeText } from '../../logging/safe-text.ts'
 import type { Cli, Outcome } from '../command.ts'
 import { ExitCode, UsageError } from '../exit-code.ts'
-import { readInput } from '../input.ts'
+import { inFile, readInput } from '../input.ts'
 import { type CliIo, styled } from '../io.ts'
 import { counted, fromUser } from '../options.ts'
 import { readPassphraseFor } from '../passphrase.ts'
@@ -112,9 +112,9 @@ async function readSource(io: CliIo, path: string, options: ImportOptions): Prom
   }
   if (format === 'pkcs12') {
     // A container without a passphrase is opened by an empty one.
-    return fromUser(async () =>
-      readIdentities({ pkcs12: await readInput(io, path, MAX_BYTES), passphrase: (await secret()) ?? '' }),
-    )
+    const pkcs12 = await readInput(io, path, MAX_BYTES)
+    const passphrase = (await secret()) ?? ''
+    return inFile(path, () => fromUser(() => readIdentities({ pkcs12, passphrase })))
   }
   const source = await sourceOf(io, path, format, options)
   const read = (passphrase: Passphrase | null) =>

@@ -1,13 +1,15 @@
 // Identities in the wallet: new, list, scope, renew.
 
 import type { Command } from 'commander'
+import { InvalidNameError } from '../../errors.ts'
 import type { Identity } from '../../identity/wallet/identity.ts'
 import type { IdentityWallet } from '../../identity/wallet/identity-wallet.ts'
 import type { IdentityKeyType } from '../../identity/wallet/new-identity.ts'
 import { type IdentityScope, originScope, pathScope } from '../../identity/wallet/scope.ts'
+import { show } from '../../internal/arguments.ts'
 import { escapeText } from '../../logging/safe-text.ts'
 import type { Cli, Outcome } from '../command.ts'
-import { ExitCode } from '../exit-code.ts'
+import { ExitCode, Explained } from '../exit-code.ts'
 import { type CliIo, requireYes, styled } from '../io.ts'
 import { fromUser, millisecondsOf } from '../options.ts'
 import { facts, table } from '../table.ts'
@@ -144,7 +146,13 @@ export async function renew({ io }: Cli, text: string, options: RenewOptions, co
 }
 
 function readScope(url: string, { wholeSite }: { readonly wholeSite?: boolean }): IdentityScope {
-  return wholeSite === true ? originScope(url) : pathScope(url)
+  try {
+    return wholeSite === true ? originScope(url) : pathScope(url)
+  } catch (error) {
+    if (!(error instanceof InvalidNameError)) throw error
+    const wanted = 'an identity is shown at a URL such as gemini://example.org/path'
+    throw new Explained(`${wanted}, and ${show(url)} is none: ${error.message}`, error)
+  }
 }
 
 function identityText(io: CliIo, identity: Identity): string {
