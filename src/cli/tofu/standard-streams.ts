@@ -1,9 +1,10 @@
 // Lists that come by the standard input, and leave by the standard output. The library reads a list more than once, and
 // some are databases, so a list is kept in a file meanwhile, which nobody else can read. Lists tell where somebody has been.
 
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { createReadStream, rmSync } from 'node:fs'
-import { mkdtemp, open, rm } from 'node:fs/promises'
+import { createReadStream, mkdirSync, rmSync } from 'node:fs'
+import { open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FileError, TlacacocaError } from '../../errors.ts'
@@ -47,8 +48,17 @@ export class PassingFile implements AsyncDisposable {
 
   /** A name for a file that is not there yet. */
   static async make(io: CliIo): Promise<PassingFile> {
-    const beginning = join(tmpdir(), 'tlacacoca-')
-    return new PassingFile(io, await writing(beginning, () => mkdtemp(beginning)))
+    const folder = join(tmpdir(), `tlacacoca-${randomBytes(8).toString('hex')}`)
+    // Before there is a folder, so that no signal comes in between.
+    const file = new PassingFile(io, folder)
+    try {
+      // At once: what is still on its way when a signal comes would be made after it.
+      await writing(folder, async () => mkdirSync(folder, { mode: 0o700 }))
+      return file
+    } catch (error) {
+      file.#unwatch()
+      throw error
+    }
   }
 
   /** A file with all of the standard input. */
@@ -85,10 +95,14 @@ export class PassingFile implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#unwatch()
+    await rm(this.#folder, { recursive: true, force: true })
+  }
+
+  #unwatch(): void {
     this.#io.signal.removeEventListener('abort', this.#remove)
     process.off('exit', this.#remove)
     for (const unlisten of this.#unlisten) unlisten()
-    await rm(this.#folder, { recursive: true, force: true })
   }
 }
 
