@@ -25,11 +25,6 @@ export class TemporaryRanges {
     this.#max = max
   }
 
-  /** Whether there may be an entry that still counts; most guards never have one. */
-  get isEmpty(): boolean {
-    return this.#size === 0
-  }
-
   /** Adds a range or prolongs it; it is never shortened. Where there is no room, the one that ends first makes some. */
   add(range: AddressRange, until: number, now: number): void {
     const { family, prefixLength, first } = range

@@ -6,7 +6,7 @@
 //   npm run bench -- all --json out.json       also writes the figures and the facts of the machine
 //   npm run bench -- all --markdown            prints a table for docs/explanation/performance.md
 //   npm run bench -- all --quick               few and short rounds, to see that it runs
-//   npm run bench -- authority --profile       prints instead where the floor and ours spend their time, module by module
+//   npm run bench -- authority --profile       prints instead where the floor and ours spend their time, folder by folder
 //   npm run bench -- tofu-files --million      lets smol-toml have a million hosts too, which takes minutes and 3 GB
 //
 // Contenders are in processes of their own (contest.ts). Groups that start their processes themselves take no second word:
@@ -82,8 +82,13 @@ try {
 if (values.profile === true) {
   if ('tls-requests'.includes(wantedGroup) && wantedPair === '') {
     await attempt('tls-requests', async () => {
+      found++
       console.log(`\n${profileTable('a request with a client certificate', await tlsRequestsProfile(extent))}`)
     })
+  }
+  if (found === 0) {
+    console.error(`there is no profile of ${group} ${wantedPair}`.trimEnd())
+    process.exitCode = 2
   }
   process.exit()
 }

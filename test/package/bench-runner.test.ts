@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Contest, measureHere, openContest } from '../bench/contest.ts'
 import { type PairSource, resultsOf } from '../bench/measure.ts'
 import { markdown } from '../bench/print.ts'
+import { profileTable } from '../bench/profile.ts'
 import { sources } from '../support/tiny-pairs.ts'
 
 const length = { rounds: 2, roundMs: 0.01 }
@@ -37,6 +38,19 @@ describe.each(measures)('measuring %s', (_, measure) => {
   it('hands what was prepared once to each contender', async () => {
     expect(await measure(named('prepared'))).toHaveLength(2)
   })
+})
+
+it('says where the floor and ours spend their time', async () => {
+  const profile = await contest.profile(named('prepared'), { rounds: 2, roundMs: 5 })
+  expect(Object.keys(profile)).toEqual(['floor', 'ours'])
+  // What V8 sees depends on the moment; whatever it is, none of it is negative, and there is some.
+  for (const parts of [profile.floor, profile.ours]) {
+    expect(Object.values(parts).every((ns) => ns >= 0)).toBe(true)
+    expect(Object.values(parts).reduce((sum, ns) => sum + ns, 0)).toBeGreaterThan(0)
+  }
+  const [head, , ...rows] = profileTable('a pair', profile).split('\n')
+  expect(head).toBe('| a pair | floor | ours |')
+  expect(rows.at(-1)).toMatch(/^\| all \| \S+ [nu]s \| \S+ [nu]s \|$/)
 })
 
 it('takes the median of the ratios within each round, not the ratio of the medians', () => {

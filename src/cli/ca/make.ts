@@ -11,7 +11,7 @@ import type { CliIo } from '../io.ts'
 import { counted, day, readCount, readDuration } from '../options.ts'
 import { facts } from '../table.ts'
 import { readSubject } from './names.ts'
-import { openAuthority, passphraseOf, warn, withPassphrase } from './open.ts'
+import { openAuthority, passphraseOf, sayingHowToUnlock, warn } from './open.ts'
 
 export const KEY_KINDS = ['P-256', 'P-384', 'RSA-3072', 'RSA-4096'] as const satisfies readonly AuthorityKeyKind[]
 
@@ -26,7 +26,7 @@ interface InitOptions {
 /** `ca init`. */
 export async function init({ io }: Cli, directory: string, options: InitOptions, command: Command): Promise<Outcome> {
   const { subject, validity, key, pathLength, dangerouslyUnencrypted = false } = options
-  const identity = await withPassphrase(() =>
+  const identity = await sayingHowToUnlock(() =>
     createAuthorityDirectory(directory, {
       subject: readSubject(subject),
       clock: io.clock,

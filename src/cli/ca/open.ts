@@ -45,7 +45,7 @@ export async function openAuthority(
 ): Promise<CertificateAuthority> {
   const { config } = command.optsWithGlobals<AuthorityPlace>()
   const configured = config === undefined ? {} : await loadConfig(config)
-  return withPassphrase(() =>
+  return sayingHowToUnlock(() =>
     CertificateAuthority.open(directory, {
       ...configured,
       ...more,
@@ -57,7 +57,7 @@ export async function openAuthority(
 }
 
 /** Calls the library with what somebody typed, and says of a passphrase that it needs how it is given here. */
-export async function withPassphrase<T>(work: () => Promise<T>): Promise<T> {
+export async function sayingHowToUnlock<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await fromUser(work)
   } catch (error) {
